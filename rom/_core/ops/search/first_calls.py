@@ -14,6 +14,7 @@ from rom._core.ops.requests import Script
 from rom._core.ops.rows import Row, SeenRows, ids_of
 from rom._core.ops.search.bounds import Bounds
 from rom._core.ops.search.cursor import Cursor
+from rom._core.ops.search.direct_tallies import note_refused
 from rom._core.ops.search.search_calls import Search
 from rom._core.ops.search.split_search import MOST_FILTERS, filters_in
 from rom._core.ops.search.text_sums import UnusualTextError, as_added
@@ -95,7 +96,9 @@ def _tallies(
 ) -> list[Sequence[Any]] | None:
     if reply[0] != b'ok':
         return None
-    _, position, _, _, _, found, broken, further = reply
+    _, position, _, _, refused, found, broken, further = reply
+    if refused:
+        note_refused(schema)
     if position or broken or further:
         return None
     try:

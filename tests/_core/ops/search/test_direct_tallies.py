@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.encoding import keygens as kg
 from rom._core.ops.search import aggregates, direct_tallies, facets
@@ -29,6 +30,12 @@ MODEL = model_of(
     note=Text(),
 )
 COUNT = 700
+
+
+class DirectStop(rom.Model):
+    _shards = rom.Shards('directstops', 3)
+    city = rom.Text()
+    age = rom.Integer(index=True)
 
 
 @pytest.fixture
@@ -108,6 +115,24 @@ def test_a_user_who_may_not_read_all_keys(server: Server, raw: redis.Redis, stor
         assert driver.run(histogram(query, 'age', [1, 601])) == [600]
     assert sorts(raw) <= 1
     raw.execute_command('ACL', 'DELUSER', 'few')
+
+
+@pytest.mark.one_server
+def test_a_user_who_may_not_read_all_keys_of_partitions(server: Server, raw: redis.Redis) -> None:
+    """The partitions are asked once, all in one trip."""
+    rom.util.CONNECTION = raw
+    for number in range(1, 13):
+        DirectStop(city='Oslo', age=number).save()
+    direct_tallies.set_least(1)
+    parts = [DirectStop._schema.at(number) for number in range(3)]
+    rights = ('on', '>secret', 'resetchannels', '~*DirectStop:*', '~{directstops*', '+@all')
+    raw.execute_command('ACL', 'SETUSER', 'few', *rights)
+    with server.connect(username='few', password='secret') as client:
+        found = SyncDriver(client).run(facets.facets(DirectStop.query.filter(age=(1, 12)), 'city'))
+    raw.execute_command('ACL', 'DELUSER', 'few')
+    assert found == {'Oslo': 12}
+    assert [direct_tallies.least_direct(part) for part in parts] == [None] * 3
+    direct_tallies.set_least()
 
 
 @pytest.mark.one_server
