@@ -28,11 +28,9 @@ from rom._core.ops.maintenance.reindex import Reindexed
 from rom._core.ops.migrations.record import Keeper, Record, Skipped
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row, seen_row
-from rom._core.ops.search.row_scan import stretch
+from rom._core.ops.search.row_scan import every_row, stretch
 from rom._core.ops.shards.placing import located
 from rom._core.ops.time_slices import rest
-from rom._core.query.query import Query
-from rom._core.schema import Schema
 from rom._core.support.clock import elapsed, server_time
 from rom._core.writes.changes import Write
 from rom._core.writes.planner import plan
@@ -76,19 +74,6 @@ class Migrated(Reindexed):
     skipped: tuple[Skipped, ...] = ()
 
 
-class _Reading:
-    """Stands for a model in a query, with another schema than that of the model."""
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-
-
-def rows_of(schema: Schema) -> Query[Row]:
-    """Return the query of all rows, including expired and soft-deleted ones."""
-    every: Query[Row] = Query(_Reading(schema))  # type: ignore[arg-type]
-    return every.with_expired().with_deleted()
-
-
 class Batches:
     """Rows of a migration, batch by batch.
 
@@ -115,7 +100,7 @@ class Batches:
         self._migration, self._keeper, self._record, self._size = migration, keeper, record, size
         self._skips = skips
         self._schema = migration.schema if number is None else migration.schema.at(number)
-        self._query = rows_of(self._schema)
+        self._query = every_row(self._schema)
         # It is not known yet how many index entries a row has.
         self._at_once = min(size, _FIRST)
         # Rows that have expired by the clock of the server, if not yet by that of this program.

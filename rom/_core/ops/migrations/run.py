@@ -9,19 +9,14 @@ from __future__ import annotations
 from rom._core.migrations.migration import Migration
 from rom._core.ops.index_fingerprint import counted_in
 from rom._core.ops.maintenance.progress import Job
-from rom._core.ops.migrations.batches import Batches, rows_of
+from rom._core.ops.migrations.batches import Batches
 from rom._core.ops.migrations.record import Fence, Keeper, Record, merged, record_in
 from rom._core.ops.requests import Command, Operation, Pipeline
-from rom._core.ops.search import queries
+from rom._core.ops.search.row_scan import count_rows, last_id
 from rom._core.ops.shards.declaration import compare
 from rom._core.schema import Schema
 from rom._core.support.clock import server_time
 from rom._version import VERSION
-
-
-def count_rows(schema: Schema) -> Operation[int]:
-    """Return the number of rows of a model; one round trip, if it has a live bitmap."""
-    return (yield from queries.count(rows_of(schema)))
 
 
 def begin(migration: Migration) -> Operation[None]:
@@ -88,8 +83,7 @@ def _begun(schema: Schema, name: str) -> Operation[Record]:
     counter = yield Command('GET', schema.keys.counter)
     total = yield from count_rows(schema)
     # The counter may be behind the rows, or lost.
-    last = yield from queries.ids(rows_of(schema).order_by(f'-{schema.primary}').at_most(1))
-    highest = max([counted_in(schema, counter), *last])
+    highest = max(counted_in(schema, counter), (yield from last_id(schema)))
     until = highest and schema.seen_id(highest)
     now = server_time(schema.keys.attempts)
     return Record(name, now, VERSION, until, total, ended=None if total else now)

@@ -11,8 +11,8 @@ from rom._core.migrations.migration import REINDEX, Migration
 from rom._core.model import Model
 from rom._core.ops.maintenance import reindex as reindex_ops
 from rom._core.ops.migrations.record import Record, Skipped, merged, read_records
-from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.requests import Operation
+from rom._core.ops.search.row_scan import count_rows
 from rom._core.ops.shards.lockstep import lockstep
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish

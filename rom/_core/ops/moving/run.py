@@ -22,16 +22,13 @@ from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.keyspace import find, named
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
-from rom._core.ops.migrations.batches import rows_of
 from rom._core.ops.migrations.record import every_record, unfinished
-from rom._core.ops.migrations.run import count_rows
 from rom._core.ops.moving.copies import Copies
 from rom._core.ops.moving.record import CLOSING, COPYING, MOVED, Move
 from rom._core.ops.moving.replicas import Replicas
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.rows import Row
-from rom._core.ops.search import queries
-from rom._core.ops.search.row_scan import Stretch, stretch
+from rom._core.ops.search.row_scan import Stretch, count_rows, every_row, last_id, stretch
 from rom._core.ops.shards.moved import counter_in, namespaces_before
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, InvalidOperation, ServerError, UniqueKeyViolation
@@ -170,7 +167,7 @@ class _Run:
     def _pass(self, work: _Work) -> Job[None]:
         """Do the work of a phase on all rows behind the place of the record."""
         yield self._progress(0)
-        query = rows_of(self._move.old)
+        query = every_row(self._move.old)
         while True:
             state = self._move.state
             found = yield from stretch(query, state.after, self._size)
@@ -220,9 +217,9 @@ class _Run:
         for _ in range(_MOST_IDS):
             records = yield from _kept_migrations(self._move)
             # The counter may be behind the rows, or lost. It is read last, because it may change.
-            last = yield from queries.ids(rows_of(schema).order_by(f'-{schema.primary}').at_most(1))
+            last = yield from last_id(schema)
             counter = yield Command('GET', schema.keys.counter)
-            highest = max([counted_in(schema, counter), *last])
+            highest = max(counted_in(schema, counter), last)
             if (yield from self._move.close(highest, counter, records)):
                 return
         raise ServerError(
@@ -233,7 +230,7 @@ class _Run:
     def _remove_left_over(self) -> Operation[None]:
         """Remove the copies whose rows were deleted since they were copied."""
         for part in self._move.whole.parts:
-            query, after, is_end = rows_of(part), 0, False
+            query, after, is_end = every_row(part), 0, False
             while not is_end:
                 found = yield from stretch(query, after, self._size)
                 after, is_end = found.last, found.is_end

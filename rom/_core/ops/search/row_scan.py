@@ -11,9 +11,12 @@ from typing import Any
 
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row
+from rom._core.ops.search import queries
 from rom._core.ops.search.queries import find
 from rom._core.query.query import Query
+from rom._core.query.schema_queries import query_of
 from rom._core.query.sort_order import SortCursor
+from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
 
 
@@ -32,6 +35,22 @@ class Stretch:
     broken: list[CorruptRowError] = field(default_factory=list)
     last: int = 0
     is_end: bool = False
+
+
+def every_row(schema: Schema) -> Query[Row]:
+    """Return the query of all rows, including expired and soft-deleted ones."""
+    return query_of(schema).with_expired().with_deleted()
+
+
+def count_rows(schema: Schema) -> Operation[int]:
+    """Return the number of all rows, including expired and soft-deleted ones."""
+    return (yield from queries.count(every_row(schema)))
+
+
+def last_id(schema: Schema) -> Operation[int]:
+    """Return the highest id of a row; 0 without rows."""
+    order = f'-{schema.primary}'
+    return max((yield from queries.ids(every_row(schema).order_by(order).at_most(1))), default=0)
 
 
 def stretch(query: Query[Any], after: int, count: int) -> Operation[Stretch]:

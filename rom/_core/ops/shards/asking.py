@@ -28,24 +28,11 @@ from rom._core.query.nodes import (
 )
 from rom._core.query.query import Query
 from rom._core.query.relation_nodes import Linked, Referring
+from rom._core.query.schema_queries import query_of
 from rom._core.query.sort_order import SortCursor
 from rom._core.schema import Schema
 from rom._core.sharding.placement import Part, Placement
 from rom.exceptions import ORMError
-
-
-class PartModel:
-    """Stands for the model of a query that asks one partition.
-
-    Args:
-        schema: the schema of the partition.
-    """
-
-    __slots__ = ('__name__', '_schema')
-
-    def __init__(self, schema: Schema) -> None:
-        self._schema = schema
-        self.__name__ = schema.name
 
 
 def query_in(query: Query[Any], number: int) -> Query[Any]:
@@ -56,7 +43,7 @@ def query_in(query: Query[Any], number: int) -> Query[Any]:
     where = move.node(query.spec.where)
     assert isinstance(where, All)
     orders = tuple(order._replace(key=move.key(order.key)) for order in query.spec.orders)
-    return Query(PartModel(schema), query.spec._replace(where=where, orders=orders))  # type: ignore[arg-type]
+    return query_of(schema, query.spec._replace(where=where, orders=orders))
 
 
 def moved_node(query: Query[Any], own: Schema, node: Node) -> Node:
