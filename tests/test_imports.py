@@ -43,6 +43,7 @@ LAYERS = [
     ('rom._core.ops.shards.lockstep',),
     (
         'rom._core.ops.compound_state',
+        'rom._core.ops.hash_replies',
         'rom._core.ops.id_counters',
         'rom._core.ops.index_fingerprint',
         'rom._core.ops.load_parts',

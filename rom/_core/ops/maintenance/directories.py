@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from rom._core.encoding.text import as_text, show
 from rom._core.ops.commits.attempts import new_token
+from rom._core.ops.hash_replies import fields_in
 from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.findings import Checked, Finding
 from rom._core.ops.maintenance.progress import Job
@@ -106,10 +107,9 @@ def _block(
 ) -> Operation[tuple[bytes | None, list[Finding]]]:
     """Compare a block of values of a partition; return the next cursor and the findings."""
     assert part.part is not None
-    after, pairs = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
-    items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
+    after, found = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
     number, name = part.part.number, partitions.name(part.part.number, key)
-    values = [Value(number, name, value) for value, _ in items]
+    values = [Value(number, name, value) for value in fields_in(found)]
     suspects = yield from _suspects(partitions, values)
     findings = []
     for value in suspects:

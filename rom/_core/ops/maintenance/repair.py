@@ -7,7 +7,7 @@ that the row is as it was in the diagnosis, and that unique values to be claimed
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rom._core.columns import ExpireAt
@@ -17,6 +17,7 @@ from rom._core.encoding.wire import pack
 from rom._core.indexing.entry_lists import Entries, Entry
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
+from rom._core.ops.hash_replies import fields_in
 from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.diagnosis import Fix
 from rom._core.ops.maintenance.progress import Job, Progress
@@ -142,7 +143,7 @@ def repair_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
     cursor = 0
     while True:
         position, found = yield Command('HSCAN', key, cursor, 'COUNT', block_size)
-        lists = dict(found) if isinstance(found, Mapping) else _pairs(found)
+        lists = fields_in(found)
         surplus = {
             number: Surplus(listed_entries(schema.keys, text))
             for id, text in lists.items()
@@ -155,10 +156,6 @@ def repair_listed(schema: Schema, block_size: int) -> Operation[list[ORMError]]:
         cursor = int(position)
         if cursor == 0:
             return failures
-
-
-def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _change(schema: Schema, row: Row, surplus: Surplus) -> Change:

@@ -8,7 +8,7 @@ and its lock. So a migrator whose lock expired, and was taken by another one, ca
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from rom._core import migration_registry
@@ -16,6 +16,7 @@ from rom._core.encoding.text import as_bytes, as_text, show
 from rom._core.ops.commits.attempts import Attempt
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.ops.commits.raw_commands import Check, as_map
+from rom._core.ops.hash_replies import fields_in
 from rom._core.ops.locks import lock_step
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.shards.transact import transact_with
@@ -122,24 +123,23 @@ def read_records(
     if schema.part is None:  # those of a partition do not say what is done in all of them
         note_records(schema.keys.namespace, every)
     found = {n: record_in(schema, n, raw) for n, raw in zip(names, raws, strict=True)}
-    others = [
-        record for raw in _values_of(every) if (record := _parsed(raw)) and record.name not in found
-    ]
+    others = [record for record in _parsed_in(every) if record.name not in found]
     return found, others
 
 
 def every_record(schema: Schema) -> Operation[dict[bytes, bytes]]:
     """Return the records of all migrations of a model, as they are stored, by name."""
-    reply = yield Command('HGETALL', schema.keys.migrations)
-    if isinstance(reply, Mapping):
-        return dict(reply)
-    return dict(zip(reply[::2], reply[1::2], strict=True))
+    return fields_in((yield Command('HGETALL', schema.keys.migrations)))
 
 
 def unfinished(records: Mapping[bytes, bytes]) -> str | None:
     """Return the name of a migration that was begun and is not finished, or None."""
-    found = filter(None, map(_parsed, records.values()))
-    return next((record.name for record in found if record.ended is None), None)
+    return next((record.name for record in _parsed_in(records) if record.ended is None), None)
+
+
+def _parsed_in(reply: Any) -> Iterator[Record]:
+    """Yield the records in a reply of HGETALL, without those that do not decode."""
+    return filter(None, map(_parsed, fields_in(reply).values()))
 
 
 def merged(records: Sequence[Record | None], counts: Sequence[int]) -> Record | None:
@@ -166,16 +166,10 @@ def merged(records: Sequence[Record | None], counts: Sequence[int]) -> Record | 
     )
 
 
-def _values_of(reply: Any) -> list[bytes]:
-    """Return the values in a reply of HGETALL, which is a dict or a list, by the protocol."""
-    return list(reply.values()) if isinstance(reply, Mapping) else reply[1::2]
-
-
 def note_records(namespace: str, reply: Any) -> None:
     """Note the records in a reply of HGETALL, for errors about rows; None: it was refused."""
     if reply is not None:
-        found = [record for raw in _values_of(reply) if (record := _parsed(raw)) is not None]
-        states = {record.name: record.ended is not None for record in found}
+        states = {record.name: record.ended is not None for record in _parsed_in(reply)}
         migration_registry.note_recorded(namespace, states)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from rom._core.ops.hash_replies import fields_in
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.shards.directory import release_entry
 from rom._core.ops.shards.entries import Value, look_script
@@ -72,10 +73,9 @@ def _entries_without_rows(
 ) -> Operation[tuple[bytes | None, list[DirectoryEntry]]]:
     """Return entries of a directory whose partition does not have the value now; two trips."""
     key = partitions.directory_in(number, name)
-    after, pairs = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
-    items = pairs.items() if isinstance(pairs, dict) else zip(pairs[::2], pairs[1::2], strict=True)
+    after, some = yield Command(b'HSCAN', key, cursor, b'COUNT', size)
     found: list[DirectoryEntry] = []
-    for value, raw in items:
+    for value, raw in fields_in(some).items():
         try:
             entry = partitions.entry(raw, key)
         except CorruptRowError:
