@@ -161,14 +161,27 @@ class Move:
         return declaration_of(self.shards, [self.whole])
 
     def _announce(self) -> Operation[None]:
-        """Have programs with `_shards` refused until all rows are moved."""
+        """Have programs with `_shards` refused until all rows are moved.
+
+        Raises:
+            InvalidOperation: rows are being moved from another namespace, or the group is declared
+                otherwise.
+        """
         declared, model = self._declaration, model_field(self.whole)
         del declared[model]
-        found = yield Command('HMGET', self.shards._key, *declared)
+        moving, namespace = moving_field(self.whole), as_bytes(self.old.keys.namespace)
+        *found, other = yield Command('HMGET', self.shards._key, *declared, moving)
+        if other not in (None, namespace):
+            # Its rows have the same ids, and one move would remove the copies of the other.
+            raise InvalidOperation(
+                f'{self.whole.name}: its rows are being moved from the namespace '
+                f'{as_text(other)!r}, not {self.old.keys.namespace!r}; nothing was written. Finish '
+                f'that move first: rom shard --from {as_text(other)!r}'
+            )
         check_declared(self.shards, declared, dict(zip(declared, found, strict=True)))
-        moving = (moving_field(self.whole), as_bytes(self.old.keys.namespace))
-        steps = [(b'HSET', self.shards._key, *_flat(declared), *moving)]
-        check = Check((b'HMGET', self.shards._key, *declared, model), (*found, None))
+        steps = [(b'HSET', self.shards._key, *_flat({**declared, moving: namespace}))]
+        fields = (*declared, moving, model)
+        check = Check((b'HMGET', self.shards._key, *fields), (*found, other, None))
         yield from take(steps, [check])
 
     def _write(

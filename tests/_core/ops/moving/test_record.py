@@ -122,3 +122,20 @@ def test_another_namespace(raw: redis.Redis) -> None:
                 model.get(1)
     assert_moved(model, expected)
     assert raw.hget(DECLARED, 'partitions') == b'%d' % PARTITIONS
+
+
+def test_two_namespaces(raw: redis.Redis) -> None:
+    """Their rows have the same ids, so one move would remove the copies of the other."""
+    fill(before(), 5)
+    expected = fill(before(_namespace='{app}Resident'), 9)
+    model = after()
+    for _ in (steps := rom.maintenance.shard(model, GROUP, batch=2, source='{app}Resident')):
+        if raw.type('{app}Resident:1') == b'string':
+            break
+    steps.close()
+    stored = dump(raw)
+    said = refusal(model, source='Resident')
+    assert "being moved from the namespace '{app}Resident', not 'Resident'" in said
+    assert dump(raw) == stored
+    list(rom.maintenance.shard(model, GROUP, source='{app}Resident'))
+    assert_moved(model, expected)
