@@ -12,7 +12,7 @@ declares the model, and programs with `_shards` may begin.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 from rom._core.ops.commits.commit import MOST_TRIES
@@ -37,6 +37,8 @@ from rom.exceptions import CorruptRowError, InvalidOperation, ServerError, Uniqu
 _Work: TypeAlias = Callable[[Sequence[Row], tuple[bytes, ...]], Operation[None]]
 # Tries to stop the giving of ids: each means that one was given in between.
 _MOST_IDS: Final = 1000
+# Bytes of the rows that are compared at once.
+_MOST_BYTES: Final = 8 * 1024 * 1024
 
 
 def move(
@@ -172,14 +174,13 @@ class _Run:
             state = self._move.state
             found = yield from stretch(query, state.after, self._size)
             self._check_broken(found)
-            count = len(found.rows) + len(found.broken)
-            if count:
-                done = state._replace(after=found.last, done=state.done + len(found.rows))
+            for rows, last in _pieces(found):
+                done = self._move.state._replace(after=last, done=self._move.state.done + len(rows))
                 place = (b'after', b'%d' % done.after, b'done', b'%d' % done.done)
-                yield from work(found.rows, place)
+                yield from work(rows, place)
                 self._move.state = done
                 self._total = max(self._total, done.done)
-                yield self._progress(len(found.rows))
+                yield self._progress(len(rows))
             if found.is_end:
                 return
 
@@ -252,3 +253,19 @@ class _Run:
         keys = self._move.old.keys
         replies = yield Pipeline(tuple(Command('EXISTS', keys.row(id)) for id in ids))
         return [id for id, is_there in zip(ids, replies, strict=True) if not is_there]
+
+
+def _pieces(found: Stretch) -> Iterator[tuple[Sequence[Row], int]]:
+    """Yield the rows of a stretch, a few megabytes at a time, and the id that each piece ends with.
+
+    One request has all values of a piece, and keeps the server busy as long as it compares them.
+    """
+    begun = size = 0
+    for place, row in enumerate(found.rows):
+        own = sum(map(len, row.stored.values()))
+        if size + own > _MOST_BYTES and place > begun:
+            yield found.rows[begun:place], found.rows[place - 1].id
+            begun, size = place, 0
+        size += own
+    if found.rows or found.broken:
+        yield found.rows[begun:], found.last

@@ -11,7 +11,7 @@ import redis
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.commits import replication
-from rom._core.ops.moving import replicas
+from rom._core.ops.moving import replicas, run
 from rom._core.ops.moving.copies import Copies
 from rom._core.ops.moving.record import Move
 from rom._core.ops.requests import Command
@@ -507,3 +507,27 @@ def test_a_namespace_with_the_tag_of_the_group(mover: Mover) -> None:
     moved = rom.migrations.Migration('double', model, up)
     assert list(rom.migrations.migrate(moved)) == []
     assert_moved(model, expected)
+
+
+def test_large_rows_are_moved_a_few_at_a_time(
+    mover: Mover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, '_MOST_BYTES', 3100)
+    old = before()
+    for number in range(1, 8):
+        old(name='x' * 1000 * (number % 3 + 1), email=f'e{number}', age=number)
+    rom.session.commit()
+    rom.session.rollback()
+    expected, sizes = stored(old), list[int]()
+
+    def look(number: int) -> None:
+        call = requests_of(mover.trips.request)[0]
+        if getattr(call, 'name', '') == 'move_rows':
+            sizes.append(len(call.request))
+
+    mover.trips.act = look
+    steps = mover.run(after(), batch=100)
+    assert [done for done, _ in steps] == [0, 1, 2, 4, 5, 7, 7, 8, 9, 11, 12, 14, 14]
+    assert len(sizes) == 10 and max(sizes) < 4000
+    mover.trips.act = lambda number: None
+    assert_moved(after(), expected)
