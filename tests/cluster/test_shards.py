@@ -9,8 +9,9 @@ from rom._core.sharding.tags import SLOTS, slot_of_tag
 from rom.index_stats import index_stats
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST
+from tests.support.moving import GROUP, after, assert_moved, before, fill
 from tests.support.trips import note_trips
-from tests.support.worlds import BOTH, SYNC, ClusterWorld
+from tests.support.worlds import BOTH, SYNC, ClusterWorld, Front
 
 
 class FleetUser(rom.Model):
@@ -132,3 +133,25 @@ def test_memory_is_that_of_all_nodes(cluster: Cluster) -> None:
     finally:
         rom.session.rollback()
         client.close()
+
+
+@pytest.mark.parametrize('kind', BOTH)
+def test_rows_are_moved_to_several_nodes(kind: str, cluster: Cluster) -> None:
+    """And to their replicas, before they are given up."""
+    world = ClusterWorld(SYNC, [(HOST, node.port) for node in cluster.nodes])
+    rom.util.CONNECTION = client = world.connect()
+    old = before(_namespace='{Resident}')
+    expected = fill(old, 20)
+    list(rom.migrations.migrate(rom.migrations.Migration('fleet', old, lambda row: None)))
+    model = after()
+    with pytest.raises(rom.ModelMovedError):
+        model.get(1)
+    with Front(kind) as front:
+        steps = list(front.shard(model, GROUP, batch=6, durable=1))
+    assert steps[-1] == (32, 32)
+    assert_moved(model, expected)
+    with pytest.raises(rom.ModelMovedError):
+        old.get(1)
+    moved = rom.migrations.Migration('fleet', model, lambda row: None)
+    assert [one.state for one in rom.migrations.status(moved)] == ['done']
+    client.close()
