@@ -22,6 +22,7 @@ from rom._core.encoding.integers import LARGEST_ID, read_digits
 from rom._core.encoding.keys import Keys
 from rom._core.encoding.text import as_text, shorten, show
 from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.shards.moved import FIELD
 from rom._core.schema import Schema, Unique
 from rom.exceptions import CorruptRowError
 
@@ -149,21 +150,25 @@ class Stamped(NamedTuple):
         raw: the fingerprint; None without one.
         has_data: True if an id was ever taken.
         position: the position of an interrupted reindex; None without one.
+        mark: the mark of a move in the place of the id counter; None without one.
     """
 
     raw: bytes | None
     has_data: bool
     position: bytes | None
+    mark: bytes | None
 
 
 def look_up(schema: Schema) -> Operation[Stamped]:
     """Read the state of a model's data; one round trip."""
     keys = schema.keys
-    stamp, is_there, position = yield Pipeline(
+    mark, stamp, is_there, position = yield Pipeline(
         (
+            Command('HGET', keys.counter, FIELD),
             Command('GET', keys.indexes),
             Command('EXISTS', keys.counter),
             Command('GET', keys.reindexing),
-        )
+        ),
+        optional=1,  # the counter is no hash
     )
-    return Stamped(stamp, bool(is_there), position)
+    return Stamped(stamp, bool(is_there), position, mark if isinstance(mark, bytes) else None)

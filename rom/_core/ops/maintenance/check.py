@@ -25,6 +25,7 @@ from rom._core.ops.maintenance.partitions import in_each_partition
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.suspects import Settler, repaired
 from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.shards.moved import check_mark
 from rom._core.schema import Schema
 
 # Ids whose bits one step checks.
@@ -61,6 +62,7 @@ class _Checker:
     def run(self) -> Job[None]:
         """Carry out the check, step by step."""
         stamped = yield from look_up(self.schema)
+        check_mark(self.schema, stamped.mark)  # or each mark would be damage, to be deleted
         found = yield from find(self.schema, read_stamp(stamped.raw))
         ids = sorted(found.ids)
         self.total = len(ids)

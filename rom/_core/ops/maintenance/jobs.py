@@ -15,6 +15,7 @@ from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed, sweep
 from rom._core.ops.requests import Command
+from rom._core.ops.shards.moved import check_mark
 from rom._core.schema import Schema
 from rom.exceptions import BulkError, ORMError
 
@@ -30,8 +31,9 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     if schema.shards is not None:
         yield from in_each_partition(schema, lambda part: refresh(part, block_size, scan))
         return
-    counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     stamped = yield from look_up(schema)
+    check_mark(schema, stamped.mark)
+    counted = counted_in(schema, (yield Command('GET', schema.keys.counter)))
     failures = yield from repair_listed(schema, block_size)
     ids: Sequence[int] = range(1, counted + 1)
     every = (*schema.every_index, *schema.uniques)

@@ -37,6 +37,7 @@ from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed
 from rom._core.ops.requests import Command, Operation
+from rom._core.ops.shards.moved import check_mark
 from rom._core.schema import Index, Schema, Unique
 from rom._core.support.public_names import publish
 from rom.exceptions import BulkError, ORMError
@@ -111,6 +112,7 @@ def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = F
         )
         return
     stamped = yield from look_up(schema)
+    check_mark(schema, stamped.mark)
     before = read_stamp(stamped.raw) or {}
     found = yield from find(schema, before)
     indexes = yield from _drop(schema, before, found.indexes)

@@ -66,10 +66,18 @@ def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
         (mark,) = yield Pipeline((Command('HGET', schema.keys.counter, FIELD),), optional=1)
     except ORMError:
         return error
-    text = as_text(mark) if isinstance(mark, bytes) else ''
-    if not text.startswith(_MOVED):
-        return error
-    return _error(schema, text.removeprefix(_MOVED))
+    try:
+        check_mark(schema, mark if isinstance(mark, bytes) else None)
+    except ModelMovedError as moved:
+        return moved
+    return error
+
+
+def check_mark(schema: Schema, mark: bytes | None) -> None:
+    """Raise ModelMovedError if the mark of a move is in the place of the id counter."""
+    text = '' if mark is None else as_text(mark)
+    if text.startswith(_MOVED):
+        raise _error(schema, text.removeprefix(_MOVED))
 
 
 def _is_of_type(error: ORMError) -> bool:

@@ -531,3 +531,33 @@ def test_large_rows_are_moved_a_few_at_a_time(
     assert len(sizes) == 10 and max(sizes) < 4000
     mover.trips.act = lambda number: None
     assert_moved(after(), expected)
+
+
+@pytest.mark.parametrize('is_over', [False, True])
+def test_maintenance_of_an_old_program_is_refused(mover: Mover, is_over: bool) -> None:
+    """Else it would name each mark as damage, and its remedy is to delete it."""
+    old = before()
+    fill(old, 9)
+    met = list[str]()
+
+    def maintain(number: int = 0) -> None:
+        call = requests_of(mover.trips.request)[0]
+        if number and not (getattr(call, 'name', '') == 'move_rows' and b'mark' in call.request):
+            return
+        mover.trips.act = lambda number: None
+        for ask in (
+            lambda: list(rom.maintenance.check(old)),
+            lambda: list(rom.maintenance.check(old, repair=True)),
+            lambda: list(rom.maintenance.reindex(old)),
+            lambda: list(rom.util.refresh_indices(old)),
+        ):
+            with pytest.raises(rom.ModelMovedError) as caught:
+                ask()
+            met.append(str(caught.value))
+
+    if not is_over:
+        mover.trips.act = maintain
+    mover.run(after())
+    if is_over:
+        maintain()
+    assert len(met) == 4
