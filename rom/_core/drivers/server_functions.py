@@ -56,7 +56,7 @@ def use_server_functions(wanted: bool, connection: Any = None) -> None:
     Redis has functions from 7.0 on. The first search loads the library of rom into the server,
     which keeps it with its data. Where the server refuses that, rom sends scripts as before, so
     this setting is for servers that should not get a library, and for proxies that close the
-    connection at a command they do not know.
+    connection at a command they do not know. Choose it before the first search.
 
     Args:
         wanted: False: send scripts by EVALSHA only.
