@@ -189,7 +189,7 @@ class AsyncDriver:
                 return await self._ask(args, sending, begun)
             except ERRORS as error:
                 begun, other = None, other_way(request, error)
-                if other is not None:
+                if other is not None and other != args:
                     if is_settled:
                         server_functions.note_still_unknown(self.connection, error)
                         args = other

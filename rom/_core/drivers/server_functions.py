@@ -33,7 +33,9 @@ _UNKNOWN: Final = re.compile(r'(ERR )?Function not found', re.IGNORECASE)
 # early: arguments of the program, which some servers quote, come later. Only the name of a user,
 # which may be long, comes before it.
 _DENIED: Final = "(NOPERM )?User .* has no permissions to run the '"
-_REFUSED: Final = re.compile(rf'(.{{0,80}}?|{_DENIED})\bfcall', re.IGNORECASE | re.DOTALL)
+_REFUSED: Final = re.compile(
+    rf'((?!(NOPERM )?User ).{{0,80}}?|{_DENIED})\bfcall', re.IGNORECASE | re.DOTALL
+)
 _LASTING: Final = re.compile(
     rf'.{{0,80}}?(permission|unknown|unsupported|not supported)|{_DENIED}', re.I | re.DOTALL
 )

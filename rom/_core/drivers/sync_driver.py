@@ -137,7 +137,7 @@ class SyncDriver:
                 return self._ask(args, sending)
             except ERRORS as error:
                 other = other_way(request, error)
-                if other is not None:
+                if other is not None and other != args:
                     if is_settled:
                         server_functions.note_still_unknown(self.connection, error)
                         args = other

@@ -165,6 +165,35 @@ def test_a_user_without_the_right(
 
 
 @pytest.mark.one_server
+@pytest.mark.parametrize('name', ['fcall', "run.the.'fcall_ro'"])
+def test_a_user_without_the_right_to_scripts(
+    name: str, kind: str, server: Server, proxy: Proxy, raw: redis.Redis
+) -> None:
+    """Whatever the name says: each way is tried once."""
+    rights = ('on', '>secret', '~*', '+@all', '-fcall_ro', '-evalsha', '-eval')
+    raw.execute_command('ACL', 'SETUSER', name, 'reset', *rights)
+    guest = Client(World(kind, proxy.socket, username=name, password='secret'))
+    try:
+        with pytest.raises(rom.ServerError, match='evalsha'):
+            guest.perform(LOAD)
+        assert sent(proxy) == {'FCALL_RO': 1, 'EVALSHA': 1}
+        with pytest.raises(rom.ServerError, match='evalsha'):
+            guest.perform(TWO)
+    finally:
+        guest.close()
+        raw.execute_command('ACL', 'DELUSER', name)
+
+
+@pytest.mark.one_server
+def test_a_proxy_that_lacks_each_script_it_gets(client: Client, proxy: Proxy) -> None:
+    rom.util.use_server_functions(False, client.client)
+    proxy.answer_error(Proxy.named('EVALSHA', 'EVAL'), 'NOSCRIPT No matching script', times=2)
+    with pytest.raises(rom.ServerError):
+        client.perform(LOAD)
+    assert sent(proxy) == {'EVALSHA': 1, 'EVAL': 1}
+
+
+@pytest.mark.one_server
 @pytest.mark.parametrize(
     'words',
     [
