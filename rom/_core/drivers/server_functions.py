@@ -7,6 +7,7 @@ before 7.0, users without the right, some services and proxies. Then scripts go 
 
 from __future__ import annotations
 
+import os
 import re
 from math import inf
 from typing import Any, Final
@@ -114,12 +115,17 @@ def load_command(request: Command | Script) -> Command:
 def begin_loading(client: Any) -> bool:
     """Note that a client loads the library; return whether no other call of it does already."""
     own = object()
-    return _place(client).setdefault(_LOADING, own) is own
+    return _place(client).setdefault(_loading_here(), own) is own
 
 
 def end_loading(client: Any) -> None:
     """Note that a client has loaded the library, or has failed."""
-    _place(client).pop(_LOADING, None)
+    _place(client).pop(_loading_here(), None)
+
+
+def _loading_here() -> str:
+    """Return the name of the note, which says nothing to a process that is forked meanwhile."""
+    return f'{_LOADING}_{os.getpid()}'
 
 
 def is_unknown_function(error: object) -> bool:

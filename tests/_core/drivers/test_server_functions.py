@@ -256,6 +256,19 @@ def test_many_tasks_load_the_library_once(client: Client, proxy: Proxy) -> None:
 
 
 @pytest.mark.one_server
+def test_a_process_that_is_forked_while_a_thread_loads(
+    client: Client, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server_functions.begin_loading(client.client)
+    assert client.perform(LOAD) == FOUND
+    assert sent(proxy) == {'FCALL_RO': 1, 'EVALSHA': 1, 'EVAL': 1}, 'the other thread does it'
+    here = server_functions._loading_here()
+    monkeypatch.setattr(server_functions, '_loading_here', lambda: f'{here}0')
+    assert client.perform(LOAD) == FOUND
+    assert sent(proxy) == {'FCALL_RO': 2, 'FUNCTION': 1}
+
+
+@pytest.mark.one_server
 def test_another_client_was_faster(kind: str, proxy: Proxy, raw: redis.Redis) -> None:
     client = Client(World(kind, proxy.socket))
     try:
