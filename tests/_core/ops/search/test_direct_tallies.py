@@ -156,8 +156,8 @@ def test_a_prefix_of_keys_that_a_pattern_cannot_have() -> None:
 
 @pytest.mark.one_server
 def test_a_field_that_a_pattern_cannot_have(raw: redis.Redis) -> None:
-    columns = {'city': Text(stored_as='\0city'), 'kind': Text(), 'age': Integer(index=True)}
-    store = Store(raw, raw, model_of(**columns))
+    model = model_of(city=Text(stored_as='\0city'), kind=Text(), age=Integer(index=True))
+    store = Store(raw, raw, model)
     store.write({id: {'kind': 'a', 'age': id} for id in range(1, 201)})
     for id in range(1, 201):
         raw.hset(f'Thing:{id}', '\0city', 'Oslo')
