@@ -51,7 +51,7 @@ class Replicas:
         yield from self._wait([self._move.old.keys.attempts + b'move'])
 
     def have_declaration(self) -> Operation[None]:
-        """Wait until replicas have all that lets programs use the partitions."""
+        """Wait until replicas have what the group says of the move, and the fences."""
         yield from self._wait([*self._parts, self._move.shards._key + b':durable'])
 
     def _wait(self, keys: Sequence[bytes]) -> Operation[None]:

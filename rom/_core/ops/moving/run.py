@@ -65,6 +65,7 @@ def move(
     one = Move(whole, source or (yield from _source_of(whole)))
     waiting = Replicas(one, replicas)
     yield from one.take_over()
+    yield from waiting.have_declaration()
     if one.state.phase != MOVED:
         try:
             yield from _Run(one, size, waiting).run()
