@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.one_server, pytest.mark.usefixtures('on_client')]
         (after, GROUP, {'source': '{town:001.0000}Resident'}, 'is a partition of'),
         (after, GROUP, {'rate': 0}, 'rate must be'),
         (after, GROUP, {'batch': 0}, 'batch'),
+        (after, GROUP, {'durable': -1}, 'durable=-1: expected True'),
         (lambda: after(visits=rom.UnsafeColumn()), GROUP, {}, "UnsafeColumn 'visits' cannot be mo"),
         (lambda: after(_shard_by='age'), GROUP, {}, "'age' may ask for another one"),
         (lambda: after(pals=PALS), GROUP, {}, "links of the ManyToMany 'pals' cannot be moved"),
