@@ -100,18 +100,18 @@ def test_all_writes_keep_the_counts(
 def test_whole_texts_are_counted_too(on_client: None, raw: redis.Redis) -> None:
     """The index of IDENTITY has a way of its own for such texts."""
 
-    class RankedWhole(rom.Model):
+    class RankedSlug(rom.Model):
         slug = rom.Text(rank=True, index=True, keygen=rom.IDENTITY)
 
-    RankedWhole(slug='pear').save()
-    made = [RankedWhole(slug=slug) for slug in ('apple', 'apple pie', 'red')]
+    RankedSlug(slug='pear').save()
+    made = [RankedSlug(slug=slug) for slug in ('apple', 'apple pie', 'red')]
     rom.session.commit()
     made[0].slug = 'quince'
     made[0].save()
-    assert_consistent(raw, RankedWhole)
-    found = {word: RankedWhole.query.search(word).count() for word in ('pear', 'apple', 'quince')}
+    assert_consistent(raw, RankedSlug)
+    found = {word: RankedSlug.query.search(word).count() for word in ('pear', 'apple', 'quince')}
     assert found == {'pear': 1, 'apple': 1, 'quince': 1}
-    assert RankedWhole.query.filter(slug='apple pie').count() == 1
+    assert RankedSlug.query.filter(slug='apple pie').count() == 1
 
 
 @pytest.mark.one_server
