@@ -26,7 +26,7 @@ pytestmark = [
         'each_cluster', [name for name in available() if 'valkey' in name], indirect=True
     ),
 ]
-SHARDS = rom.Shards('killed', 6)
+SHARDS = rom.Shards('lostmasters', 6)
 PURSES, MONEY = 12, 1000
 #: Masters that are killed, and acknowledged transfers between one and the next.
 KILLS, BETWEEN = 2, 30
