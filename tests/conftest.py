@@ -107,6 +107,12 @@ def no_doubts() -> None:
     forget_doubts()
 
 
+@pytest.fixture(autouse=True)
+def no_null_session() -> None:
+    """What a test before this one set of the session of this thread is the default again."""
+    del rom.session.null_session
+
+
 @pytest.fixture(scope='session')
 def servers() -> Iterator[support.Servers]:
     """Ends what was started. Take `server` instead, unless the test is about servers."""

@@ -97,13 +97,11 @@ class KillableServer:
         return size - left
 
     def mend(self) -> None:
-        """Have a Redis 6.2 write its file anew, as it must be done by hand behind such a cut.
+        """Have the server write its file anew, as must be done by hand behind such a cut.
 
-        Where the cut is inside a transaction, it leaves the first commands of that in the file, and
-        appends to them: its next start would carry them out.
+        Where the cut is inside a command of a transaction, Redis leaves the commands in front of it
+        in the file, and appends to them: its next start would carry them out.
         """
-        if int(self.client.info('server')['redis_version'].split('.')[0]) >= 7:
-            return
         self.client.bgrewriteaof()
         end = time.monotonic() + PATIENCE
         while self.client.info('persistence')['aof_rewrite_in_progress']:

@@ -451,7 +451,7 @@ def test_null_session(on_client: None, raw: redis.Redis) -> None:
         assert read.save() > 0
         assert Article.query.filter(tags='a').count() == 0
     finally:
-        rom.session.null_session = False
+        del rom.session.null_session
 
 
 @pytest.mark.one_server
