@@ -58,7 +58,6 @@ from rom._core.model import Model
 from rom._core.model_registry import MODELS, MODELS_REFERENCED, SKIP_ON_DELETE
 from rom._core.query import Query
 from rom._core.query.filters import NOT_NULL
-from rom._core.sessions import Session as Session
 from rom._core.sessions import session
 from rom._core.support.descriptors import ClassProperty
 from rom._core.support.public_names import lazily, publish
@@ -112,6 +111,7 @@ if TYPE_CHECKING:
     from rom._core.columns.typed import Typed as Typed
     from rom._core.columns.uuids import UUID as UUID
     from rom._core.sessions import AsyncSession as AsyncSession
+    from rom._core.sessions import Session as Session
     from rom._core.sharding.shards import Shards as Shards
     from rom.index import GeneralIndex, Pattern, Prefix, Suffix
 else:
@@ -133,6 +133,7 @@ else:
             **dict.fromkeys(('GeneralIndex', 'Pattern', 'Prefix', 'Suffix'), 'rom.index'),
             **dict.fromkeys(('_disable_lua_writes', '_enable_lua_writes'), 'rom._core.old_names'),
             'AsyncSession': 'rom._core.sessions.async_session',
+            'Session': 'rom._core.sessions.sync_session',
             **dict.fromkeys(('Mixin', 'TypedModel'), 'rom._core.annotations.typed_model'),
             **dict.fromkeys(('column', 'related', 'relation'), 'rom._core.annotations.specifiers'),
             'id_of': 'rom._core.annotations.relation_id',

@@ -12,9 +12,7 @@ import redis
 
 from rom._core import session_context
 from rom._core.drivers import connections as _connection
-from rom._core.drivers.busy_wait import set_busy_poll
 from rom._core.drivers.connections import set_connection_settings
-from rom._core.drivers.server_functions import use_server_functions
 from rom._core.encoding.group_values import group_value
 from rom._core.encoding.keygens import (
     CASE_INSENSITIVE,
@@ -29,14 +27,17 @@ from rom._core.encoding.keygens import (
 from rom._core.encoding.scores import prefix_score, write_score
 from rom._core.encoding.text import as_bytes
 from rom._core.model import Model
-from rom._core.ops.commits.commit_limits import limit_commits
-from rom._core.sessions import Session, session
-from rom._core.sessions.identity_map import use_null_session, use_rom_session
+from rom._core.sessions import session
 from rom._core.support.descriptors import ClassProperty
 from rom._core.support.public_names import lazily, publish
 
 if TYPE_CHECKING:
+    from rom._core.drivers.busy_wait import set_busy_poll
+    from rom._core.drivers.server_functions import use_server_functions
     from rom._core.old_names import LoadedScript
+    from rom._core.ops.commits.commit_limits import limit_commits
+    from rom._core.sessions import Session
+    from rom._core.sessions.identity_map import use_null_session, use_rom_session
     from rom.locks import EntityLock, Lock
     from rom.maintenance import (
         clean_old_index,
@@ -71,6 +72,13 @@ else:
             **dict.fromkeys(_MAINTENANCE, 'rom.maintenance'),
             **dict.fromkeys(_OLD_NAMES, 'rom._core.old_names'),
             **dict.fromkeys(('DataRaceError', 'ORMError'), 'rom.exceptions'),
+            **dict.fromkeys(
+                ('use_null_session', 'use_rom_session'), 'rom._core.sessions.identity_map'
+            ),
+            'Session': 'rom._core.sessions.sync_session',
+            'limit_commits': 'rom._core.ops.commits.commit_limits',
+            'set_busy_poll': 'rom._core.drivers.busy_wait',
+            'use_server_functions': 'rom._core.drivers.server_functions',
         },
     )
 
@@ -184,12 +192,4 @@ def _in_force() -> redis.Redis:
 
 
 _connection.provide_with(_in_force)
-publish(
-    __name__,
-    limit_commits,
-    set_connection_settings,
-    use_null_session,
-    use_rom_session,
-    set_busy_poll,
-    use_server_functions,
-)
+publish(__name__, set_connection_settings)

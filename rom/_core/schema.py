@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from rom._core.columns import Column, ExpireAt, OneToMany
 from rom._core.encoding.group_values import group_value, unambiguous_value
@@ -17,8 +17,10 @@ from rom._core.encoding.keys import Keys
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import CompoundIndex
 from rom._core.indexing.geo_index import Places
-from rom._core.indexing.rank_index import RankIndex
 from rom._core.sharding.placement import Part, Placement
+
+if TYPE_CHECKING:
+    from rom._core.indexing.rank_index import RankIndex
 
 INDEX_DATA = '-index-data-'
 
@@ -390,7 +392,7 @@ def with_keys(schema: Schema, keys: Keys, part: Part | None = None) -> Schema:
             for unique in schema.uniques
         ),
         places={name: Places(place.declared, keys) for name, place in schema.places.items()},
-        ranks={name: RankIndex(rank.column, keys) for name, rank in schema.ranks.items()},
+        ranks={name: type(rank)(rank.column, keys) for name, rank in schema.ranks.items()},
         compounds=tuple(
             CompoundIndex(indexes[pair.first.column.name], indexes[pair.second.column.name], keys)
             for pair in schema.compounds

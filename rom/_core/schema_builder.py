@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rom._core.columns import Column, DateTime, ExpireAt, OneToMany, PrimaryKey, UnsafeColumn
 from rom._core.encoding.keys import Keys
@@ -12,10 +12,12 @@ from rom._core.encoding.text import as_bytes, show, show_names
 from rom._core.indexing.column_index import ColumnIndex
 from rom._core.indexing.compound_index import compounds_of
 from rom._core.indexing.geo_index import GeoIndex, Places
-from rom._core.indexing.rank_index import RankIndex
 from rom._core.schema import INDEX_DATA, Schema, Unique
 from rom._core.sharding.placement import Placement, placement_of
 from rom.exceptions import ColumnError, ORMError
+
+if TYPE_CHECKING:
+    from rom._core.indexing.rank_index import RankIndex
 
 
 def build(
@@ -59,9 +61,7 @@ def build(
         for column, declared in columns.items()
         if declared.searched
     }
-    ranks = {
-        column: RankIndex(declared, keys) for column, declared in columns.items() if declared.rank
-    }
+    ranks = _ranks(keys, columns)
     uniques = _uniques(name, columns, keys, unique_together, marker)
     places = _places(name, keys, geo_index)
     schema = Schema(
@@ -204,6 +204,15 @@ def _soft_delete(name: str, columns: Mapping[str, Column[Any]], declared: object
     if column.required or column.default is not None or column.stamps_insert:
         raise ColumnError(f'{where}: a new entity must have no value in it; {remedy}')
     return declared
+
+
+def _ranks(keys: Keys, columns: Mapping[str, Column[Any]]) -> dict[str, RankIndex]:
+    ranked = {name: column for name, column in columns.items() if column.rank}
+    if not ranked:
+        return {}
+    from rom._core.indexing.rank_index import RankIndex
+
+    return {name: RankIndex(column, keys) for name, column in ranked.items()}
 
 
 def _places(name: str, keys: Keys, declared: object) -> dict[str, Places]:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from rom._core import session_context
 from rom._core.sessions import AsyncSession
-from rom._core.sessions.proxy import Partner
+from rom._core.sessions.partner import Partner
 
 if TYPE_CHECKING:
     from rom._core.session_protocols import SessionLike

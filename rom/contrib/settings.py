@@ -16,7 +16,7 @@ import redis
 
 from rom._core.drivers import connections
 from rom._core.drivers.async_clients import Maker, pair
-from rom._core.drivers.connections import open_url
+from rom._core.drivers.urls import open_url
 from rom.exceptions import ORMError
 
 # Frameworks make their middleware anew for each test client. Without this table, each 'embedded:'

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import rom
-from rom._core.drivers.connections import open_url
+from rom._core.drivers.urls import open_url
 from tests.examples.running import FRAMEWORKS, ROOT, Running, refused
 from tests.support.patience import PATIENCE
 

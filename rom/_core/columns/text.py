@@ -11,7 +11,6 @@ from rom._core.columns.signatures import Bytes, Read, Str, T
 from rom._core.encoding.integers import read_count
 from rom._core.encoding.keygens import IDENTITY, IDENTITY_STRING, Keygen, Keys
 from rom._core.encoding.plain_values import plain
-from rom._core.encoding.terms import languages
 from rom._core.encoding.text import as_bytes, show
 from rom.exceptions import InvalidColumnValue
 
@@ -144,6 +143,8 @@ class Text(_Limited[str, Str]):
     def _check_stem(self, stem: str) -> None:
         if not self.rank:
             self._wrong('stem has no effect without rank=True')
+        from rom._core.encoding.terms import languages
+
         try:
             known = languages()
         except ModuleNotFoundError:

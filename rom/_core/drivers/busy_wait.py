@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from rom._core.support.public_names import publish
 from rom.exceptions import InvalidOperation
 
 #: Monotonic time in seconds. It is a partial, because tools that freeze time in tests replace the
@@ -146,3 +147,6 @@ def _poll_of(sock: Any) -> Any:
     poll = select.poll()
     poll.register(number, select.POLLIN)
     return poll
+
+
+publish('rom.util', set_busy_poll)

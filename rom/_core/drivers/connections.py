@@ -22,7 +22,6 @@ from typing import Any
 import redis
 
 from rom._core import session_context
-from rom._core.drivers.urls import open_url, without_password
 
 __all__ = [
     'DEFAULT',
@@ -30,12 +29,10 @@ __all__ = [
     'connect',
     'connection_of',
     'default',
-    'open_url',
     'provide_with',
     'set_connection_settings',
     'use',
     'use_what',
-    'without_password',
 ]
 
 VARIABLE = 'ROM_REDIS_URI'
@@ -82,6 +79,8 @@ def connect(url: str) -> redis.Redis:
 
         rom.connect('embedded:')
     """
+    from rom._core.drivers.urls import open_url
+
     client = open_url(url)
     use(client)
     return client
@@ -111,6 +110,8 @@ def _of_program() -> redis.Redis:
         if _settings is not None:
             _default = _settings()
         else:
+            from rom._core.drivers.urls import open_url
+
             _default = open_url(os.environ.get(VARIABLE) or DEFAULT, VARIABLE)
     return _default
 

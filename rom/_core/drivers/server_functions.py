@@ -18,6 +18,7 @@ import redis.exceptions
 from rom._core.drivers.busy_wait import clock
 from rom._core.drivers.function_library import library
 from rom._core.ops.requests import Command, Script
+from rom._core.support.public_names import publish
 from rom.exceptions import InvalidOperation
 
 #: Seconds until the library is loaded again after the server refused it for a reason that passes,
@@ -171,3 +172,6 @@ def note_refusal(client: Any, error: Exception) -> bool:
     if place.get(_NAME) != inf:
         place[_NAME] = inf if _LASTING.match(str(error)) else clock() + PAUSE
     return False
+
+
+publish('rom.util', use_server_functions)

@@ -98,7 +98,7 @@ class BulkUpdater:
         self, model: type[M], defaults: Mapping[str, Any] | None, values: dict[str, Any]
     ) -> Work[tuple[M, bool]]:
         """Return the entity with a unique value, or a new one, and whether it is new."""
-        from rom._core.query.unique_values import argument, check_others, sought
+        from rom._core.query.unique_lookup import argument, check_others, sought
 
         schema, where = model._schema, f'{model.__name__}.get_or_create()'
         defaults = argument(schema, 'defaults', defaults, values)
@@ -123,7 +123,7 @@ class BulkUpdater:
         """Update the entity with a unique value, or create it; return whether it is new."""
         from rom._core.ops import bulk_update
         from rom._core.query.assignments import assigned
-        from rom._core.query.unique_values import argument, check_others, sought
+        from rom._core.query.unique_lookup import argument, check_others, sought
 
         schema, where = model._schema, f'{model.__name__}.upsert()'
         values = argument(schema, 'values', values, by) or {}

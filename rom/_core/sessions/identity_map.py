@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 from rom._core.sessions.refresh import is_shared, renew
 from rom._core.sessions.write_order import WriteQueue
 from rom._core.support.clock import elapsed
+from rom._core.support.public_names import publish
 from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
@@ -350,3 +351,6 @@ def refuse_twin(entity: Model) -> NoReturn:
         'one commit cannot write both. Commit or refresh(force=True) the first one, and get the '
         'entity from the session instead of keeping an object from before a rollback'
     )
+
+
+publish('rom.util', use_null_session, use_rom_session)

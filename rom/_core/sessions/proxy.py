@@ -1,4 +1,8 @@
-"""Stand-ins: `rom.session` for the current session, and a partner for one to be awaited."""
+"""The proxy for the current session, `rom.session`.
+
+It imports the sessions, and the layers below them, when the first session is needed: a program
+that only declares models needs none.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rom._core import session_context
 from rom._core.drivers.connections import connection_of
-from rom._core.sessions.sync_session import Session
-from rom.exceptions import InvalidOperation
 
 if TYPE_CHECKING:
-    from rom._core.drivers.sync_driver import SyncDriver
-    from rom._core.model import Model
     from rom._core.sessions.async_session import AsyncSession
-
-
-class Partner(Session):
-    """The sync session that replaces an AsyncSession in threads without an event loop.
-
-    It has the same identity map: see `rom._core.entered_session`.
-
-    Args:
-        session: the AsyncSession, which also gives the warning of unwritten changes at its end.
-    """
-
-    def __init__(self, session: AsyncSession) -> None:
-        super().__init__()
-        self._identity = session._identity
-        self._is_client_ours = session._connection is None
-
-    def _end(self) -> None: ...
-
-    def _driver(self, model: type[Model], from_replicas: bool = False) -> SyncDriver:
-        self._check_client()
-        return super()._driver(model, from_replicas)
-
-    def _call(
-        self, entity: Model, name: str | None, command: str, args: Any, kwargs: dict[str, Any]
-    ) -> Any:
-        self._check_client()
-        return super()._call(entity, name, command, args, kwargs)
-
-    def _check_client(self) -> None:
-        """Raise InvalidOperation if the AsyncSession has its own client, which must be awaited."""
-        if not self._is_client_ours:
-            raise InvalidOperation(
-                'this thread works in an AsyncSession that has an asyncio client of its own, and '
-                'cannot await it: commit and read in the event loop, or enter a '
-                '`rom.Session(connection)` in the thread'
-            )
+    from rom._core.sessions.sync_session import Session
 
 
 class _Method:
@@ -72,7 +37,7 @@ class _CurrentSession:
     """A proxy for the current session."""
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(Session, name, None)
+        method = getattr(_class(), name, None)
         if type(method) is FunctionType:
             return _Method(method)
         if isinstance(method, property):
@@ -80,7 +45,7 @@ class _CurrentSession:
         return getattr(session_context.session(), name)
 
     def __dir__(self) -> list[str]:
-        return [name for name in dir(Session) if not name.startswith('_')]
+        return [name for name in dir(_class()) if not name.startswith('_')]
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(session_context.session(), name, value)
@@ -92,5 +57,21 @@ class _CurrentSession:
         return f'<the current one: {session_context.session()!r}>'
 
 
-session_context.set_up(Session, Partner, connection_of)
-session = cast(Session, _CurrentSession())
+def _class() -> type[Session]:
+    from rom._core.sessions.sync_session import Session
+
+    return Session
+
+
+def _make() -> Session:
+    return _class()()
+
+
+def _make_partner(session: AsyncSession) -> Session:
+    from rom._core.sessions.partner import Partner
+
+    return Partner(session)
+
+
+session_context.set_up(_make, _make_partner, connection_of)
+session = cast('Session', _CurrentSession())

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rom._core.drivers.connections import without_password
+from rom._core.drivers.urls import without_password
 from rom.cli.demo.characters import code_points, count_existing, declaration, load_characters
 from rom.cli.demo.questions import PREPARATION, QUESTIONS, ask, prepared_names
 from rom.cli.demo.screens import Screen

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 import rom
-from rom._core.query.unique_values import check_others, sought
+from rom._core.query.unique_lookup import check_others, sought
 
 
 class SoughtTeam(rom.Model):

@@ -10,6 +10,7 @@ from rom._core.encoding.integers import check_count
 from rom._core.encoding.text import as_text, shorten
 from rom._core.ops.commits.commit_request import Batch
 from rom._core.schema import Schema
+from rom._core.support.public_names import publish
 from rom._core.writes.changes import Change
 from rom.exceptions import InvalidOperation
 
@@ -103,3 +104,6 @@ def _column_of(key: bytes, schemas: Iterable[Schema]) -> str:
             column = schema.keys.attribute(as_text(key[len(head) :].partition(b':')[0]))
             return f'{schema.name}.{shorten(column, 100)}'
     return 'another model'
+
+
+publish('rom.util', limit_commits)
