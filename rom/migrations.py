@@ -17,8 +17,6 @@ A module declares them in their order::
 ``rom.aio.migrations`` has the same functions for event loops.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple, TypeAlias

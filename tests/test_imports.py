@@ -1,6 +1,7 @@
 """Imports point one way. The table says which; the imports are read from the source, not run."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -300,3 +301,15 @@ class C:
         ('rom.query', False),
     ]
     assert 'rom.util' not in [each.name for each in imports(ast.parse(source), False)]
+
+
+def test_modules_of_named_tuples_evaluate_annotations() -> None:
+    """`NamedTuple` compiles each annotation that is a string: three times the time of the class."""
+    slow = [
+        module
+        for module, path in FILES.items()
+        if 'NamedTuple' in (source := path.read_text())
+        and re.search(r'^class .*\bNamedTuple\b', source, re.MULTILINE)
+        and 'from __future__ import annotations' in source
+    ]
+    assert slow == []

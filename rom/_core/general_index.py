@@ -3,8 +3,6 @@
 A program that has the model uses `Model.query` for the same.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 from typing import Any, NamedTuple

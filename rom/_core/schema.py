@@ -4,8 +4,6 @@ Everything that depends on the namespace is here and not in the columns, because
 those. `rom._core.schema_builder` makes schemas.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -122,24 +120,24 @@ class Schema:
     unsafe: tuple[str, ...] = ()
     places: Mapping[str, Places] = field(default_factory=dict)
     compounds: tuple[CompoundIndex, ...] = ()
-    ranks: Mapping[str, RankIndex] = field(default_factory=dict)
+    ranks: 'Mapping[str, RankIndex]' = field(default_factory=dict)
     is_stamped: bool = True
     soft_delete: str | None = None
     shards: Placement | None = None
     part: Part | None = None
 
-    def at(self, number: int) -> Schema:
+    def at(self, number: int) -> 'Schema':
         """Return the schema of a partition: the same columns, other keys, and local ids."""
         if number not in self._parts:
             self._parts[number] = _in_partition(self, number)
         return self._parts[number]
 
     @cached_property
-    def _parts(self) -> dict[int, Schema]:
+    def _parts(self) -> 'dict[int, Schema]':
         return {}
 
     @property
-    def parts(self) -> list[Schema]:
+    def parts(self) -> 'list[Schema]':
         """The schemas of all partitions, by their numbers."""
         assert self.shards is not None
         return [self.at(number) for number in range(self.shards.shards.partitions)]
@@ -153,7 +151,7 @@ class Schema:
         """
         return {}
 
-    def at_id(self, id: int) -> Schema:
+    def at_id(self, id: int) -> 'Schema':
         """Return the schema of the partition with the row of a global id."""
         assert self.shards is not None
         return self.at(self.shards.shards.partition_of(id))

@@ -3,8 +3,6 @@
 :class:`rom.migrations.Migration` declares one, and the ready steps are beside it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator

@@ -6,8 +6,6 @@ assigns stays as it is. All columns are set again in the order of the body, beca
 order of the fields in a row.
 """
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, ForwardRef, NamedTuple, get_args, get_origin

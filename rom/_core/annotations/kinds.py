@@ -1,7 +1,5 @@
 """Kinds: the class of columns for each type, with the options that the type implies."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import decimal

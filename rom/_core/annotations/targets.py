@@ -4,8 +4,6 @@ The name is read, not evaluated, because two models may refer to each other: one
 later, or imported for type checkers only.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Value types: an annotated type in its parts: the type itself, None, and metadata."""
 
-from __future__ import annotations
-
 import types
 from collections.abc import Callable
 from typing import Annotated, Any, ForwardRef, Literal, NamedTuple, Union, get_args, get_origin

@@ -4,8 +4,6 @@
 write only if the row has not changed meanwhile. So the changes of several programs all count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -41,22 +39,22 @@ class ElementChange:
     column: Any
     steps: tuple[ElementStep, ...] = ()
 
-    def add(self, *elements: Any) -> ElementChange:
+    def add(self, *elements: Any) -> 'ElementChange':
         """Add the elements that the collection lacks."""
         return self._then('add', elements)
 
-    def append(self, *elements: Any) -> ElementChange:
+    def append(self, *elements: Any) -> 'ElementChange':
         """Add elements at the end of a list, also those that it has."""
         return self._then('append', elements)
 
-    def remove(self, *elements: Any) -> ElementChange:
+    def remove(self, *elements: Any) -> 'ElementChange':
         """Remove elements, wherever they are."""
         return self._then('remove', elements)
 
-    def _then(self, verb: str, elements: tuple[Any, ...]) -> ElementChange:
+    def _then(self, verb: str, elements: tuple[Any, ...]) -> 'ElementChange':
         return replace(self, steps=(*self.steps, ElementStep(verb, elements)))
 
-    def converted(self) -> ElementChange:
+    def converted(self) -> 'ElementChange':
         """Return the change with elements as the column keeps them.
 
         Raises:

@@ -1,7 +1,5 @@
 """Limit: a bound of the values or the length of a column, which is one of its validators."""
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple

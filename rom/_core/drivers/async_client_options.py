@@ -1,7 +1,5 @@
 """Options of an asyncio client that behaves like a given blocking client."""
 
-from __future__ import annotations
-
 import copy
 import inspect
 from collections.abc import Hashable, Iterable

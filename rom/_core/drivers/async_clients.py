@@ -11,8 +11,6 @@ connections. A task waits for a twin's pool as long as a thread would wait for t
 to its loop. They are closed with it: see `rom._core.drivers.loop_end`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import weakref
 from collections.abc import Callable, Hashable

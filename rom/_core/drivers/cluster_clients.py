@@ -1,7 +1,5 @@
 """Cluster clients: made when they are first used, and made once more for asyncio."""
 
-from __future__ import annotations
-
 import inspect
 import threading
 from collections.abc import Hashable, Sequence

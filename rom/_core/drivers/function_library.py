@@ -9,8 +9,6 @@ The names of the library and of its functions carry a digest of the text. So sev
 can use one server, and none of them replaces the library of another.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from functools import cache

@@ -8,8 +8,6 @@ Redis identifies a script by its SHA1 digest. A server that does not have the sc
 NOSCRIPT; the driver then sends the text, and repeats only that call.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator

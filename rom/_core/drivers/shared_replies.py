@@ -5,8 +5,6 @@ that is ``done()``. For a single request it is a future of asyncio; the classes 
 several requests.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import deque
 from collections.abc import Sequence

@@ -7,8 +7,6 @@ The keygens of rom are listed here with their traits: how the words of a query m
 which queries the index entries can answer. Any other function of one argument is a keygen, too.
 """
 
-from __future__ import annotations
-
 import string
 from collections.abc import Callable, Collection, Mapping
 from types import FunctionType

@@ -1,7 +1,5 @@
 """The names of a model's keys in Redis: the layout of rom 1.x data, and `live`, which is new."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple

@@ -6,8 +6,6 @@ case-folded, stemmed, and cut to 64 characters, so that no key is long. Stored t
 through the same steps, so they agree.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Callable, Sequence

@@ -5,8 +5,6 @@ type, so text and bytes are both sent as raw strings. Ids and scores are sent as
 Lua prints a large number with too few digits (1e+14).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 

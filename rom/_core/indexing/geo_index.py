@@ -5,8 +5,6 @@ the columns as all others do: when one that the callback looked at changes, the 
 again, and the race check covers it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias

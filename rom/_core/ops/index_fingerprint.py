@@ -10,8 +10,6 @@ The fingerprint holds only the name of a keygen or a callback. Its bytecode woul
 versions of Python.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple

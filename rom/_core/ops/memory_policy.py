@@ -6,8 +6,6 @@ TTL are evicted, the rows are safe. But the notes of commits and the locks are n
 happen twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

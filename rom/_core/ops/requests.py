@@ -4,8 +4,6 @@ An operation is a generator: it yields a request, and is sent the reply. It does
 it is written once for blocking and asyncio programs, and can be tested by sending it replies.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
@@ -30,7 +28,7 @@ class Command(_Arguments):
 
     __slots__ = ()
 
-    def __new__(cls, *args: bytes | str | int, key: bytes | None = None) -> Command:
+    def __new__(cls, *args: bytes | str | int, key: bytes | None = None) -> 'Command':
         return super().__new__(cls, args, key)
 
 

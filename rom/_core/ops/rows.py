@@ -1,7 +1,5 @@
 """Rows of replies: ids and encoded values, parsed from the bytes that scripts return."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import repeat

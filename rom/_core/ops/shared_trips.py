@@ -1,7 +1,5 @@
 """Shared trips: operations whose requests share one round trip."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple

@@ -7,8 +7,6 @@ every entity must have an age, because a compound index lacks the others: the co
 or the query has a range of ages as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Every filter makes one, used or not. It is a named tuple, because a frozen datac
 long to make.
 """
 
-from __future__ import annotations
-
 import operator
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar

@@ -8,8 +8,6 @@ decides.
 All errors are raised here, as a QueryError with the remedy.
 """
 
-from __future__ import annotations
-
 import datetime
 import decimal
 import math

@@ -4,8 +4,6 @@ Both are computed from the text alone, so they need no server. A word is marked 
 the text by it: by its stem, as the start of a word, or with edits.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from html import escape as escape_html

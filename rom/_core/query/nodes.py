@@ -5,8 +5,6 @@ size of each part, and decides where to begin. Nodes form a tree of any depth; `
 into the map that the script reads.
 """
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from rom._core.encoding.stems import bounds_of
@@ -155,7 +153,7 @@ class StartsWith(NamedTuple):
 
     key: bytes
     head: bytes
-    pattern: tuple[EncodedToken, ...] = ()
+    pattern: 'tuple[EncodedToken, ...]' = ()
     raw: bool = False
     whole: Whole | None = None
     without: tuple[bytes, ...] = ()
@@ -189,7 +187,7 @@ class StartsWith(NamedTuple):
 class All(NamedTuple):
     """The ids that match every node; without nodes: all ids."""
 
-    nodes: tuple[Node, ...] = ()
+    nodes: 'tuple[Node, ...]' = ()
 
     def as_map(self) -> dict[str, Any]:
         nodes = self.flat()
@@ -208,7 +206,7 @@ class All(NamedTuple):
         """True if an entity may match several times, by each of its strings."""
         return None in [node.whole for node in self.flat() if isinstance(node, StartsWith)]
 
-    def flat(self) -> tuple[Node, ...]:
+    def flat(self) -> 'tuple[Node, ...]':
         """Return the nodes without nested `All`; an `AnyOf` of one node becomes that node."""
         if _NESTED.isdisjoint(map(type, self.nodes)):
             return self.nodes
@@ -220,7 +218,7 @@ class All(NamedTuple):
 class AnyOf(NamedTuple):
     """The ids that match one of the nodes; without nodes: no ids."""
 
-    nodes: tuple[Node, ...] = ()
+    nodes: 'tuple[Node, ...]' = ()
 
     def as_map(self) -> dict[str, Any]:
         if len(self.nodes) == 1:
@@ -236,7 +234,7 @@ class AnyOf(NamedTuple):
 class Not(NamedTuple):
     """The ids that do not match the node."""
 
-    node: Node
+    node: 'Node'
 
     def as_map(self) -> dict[str, Any]:
         return {'kind': 'not', 'node': self.node.as_map()}
@@ -375,7 +373,7 @@ class Given(NamedTuple):
 _NESTED: Final[frozenset[type]] = frozenset((All, AnyOf))
 
 
-def _flat(node: Node) -> tuple[Node, ...]:
+def _flat(node: 'Node') -> 'tuple[Node, ...]':
     while isinstance(node, AnyOf) and len(node.nodes) == 1:
         node = node.nodes[0]
     return node.flat() if isinstance(node, All) else (node,)

@@ -5,8 +5,6 @@ So a session first finds the ids of those rows, and then puts a node with the id
 `rom._core.sessions.related_filters`.
 """
 
-from __future__ import annotations
-
 from typing import Any, Final, NamedTuple
 
 from rom._core.query.filter_labels import FilterLabel, labelled

@@ -4,8 +4,6 @@ A factory is called once with the names of the columns. It returns a function th
 the list of values of each row. The names that begin with an underscore are those of rom 1.x.
 """
 
-from __future__ import annotations
-
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sort orders as pure data, and the position of a result in them, at which a page begins."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Tie: TypeAlias = Literal['id', 'integer', 'text', 'text_ci']
@@ -37,7 +35,7 @@ class Order(NamedTuple):
         """True if the results may have to be sorted by the values in their rows."""
         return self.kind != 'score' or self.or_stored
 
-    def reversed(self) -> Order:
+    def reversed(self) -> 'Order':
         """Return the order that sorts the same entities the other way round."""
         return self._replace(reverse=not self.reverse, absent_first=not self.absent_first)
 

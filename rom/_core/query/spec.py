@@ -1,7 +1,5 @@
 """The frozen data of a query: its filters, orders, limit and selection."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -51,7 +49,7 @@ class QuerySpec(NamedTuple):
         """The search for words; None without one."""
         return next((node for node in self.where.nodes if type(node) is Words), None)
 
-    def also(self, nodes: Iterable[Node]) -> QuerySpec:
+    def also(self, nodes: Iterable[Node]) -> 'QuerySpec':
         """Return a copy with more filters."""
         return QuerySpec(All((*self.where.nodes, *nodes)), *self[1:])
 

@@ -4,8 +4,6 @@ Each is a range of an index of strings: all that start with some bytes. A suffix
 strings reversed. For a pattern, the index finds its literal start, and the server matches the rest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Compilation of `search` to a node of a plan: the words of a text in ranked columns."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -13,8 +13,6 @@ An expired entity forbids no delete: where its relation would, it is deleted as 
 server knows whether an entity has expired.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,10 +94,10 @@ class Deleter:
 
     def __init__(
         self,
-        identity: IdentityMap,
-        loader: Loader,
-        queries: QueryRunner,
-        flusher: Flusher,
+        identity: 'IdentityMap',
+        loader: 'Loader',
+        queries: 'QueryRunner',
+        flusher: 'Flusher',
         session: SessionRef,
         connection: Any,
     ) -> None:
@@ -190,7 +188,7 @@ class Deleter:
         """Restore soft-deleted entities, or lists of them, in one commit for each server."""
         yield from restore(self._flusher, self._session(), flat(objects))
 
-    def delete_all(self, query: Query[Any], blocksize: int, hard: bool = False) -> Work[int]:
+    def delete_all(self, query: 'Query[Any]', blocksize: int, hard: bool = False) -> Work[int]:
         """Delete a query's results, a page at a time; ones deleted meanwhile are not found."""
         model_of(query)
         query, cursor, total = query.entities().for_writes(), None, 0
@@ -296,7 +294,7 @@ class Deleter:
         return gone
 
     def _committed(
-        self, model: type[Model], attempt: Attempt, guards: list[Guard], held: list[Model]
+        self, model: type[Model], attempt: 'Attempt', guards: list[Guard], held: list[Model]
     ) -> Work[Committed]:
         """Carry out an attempt; remove it from its entities if nothing was written."""
         try:
@@ -311,7 +309,7 @@ class Deleter:
         self,
         group: list[tuple[type[Model], Change]],
         hooked: Mapping[RowRef, Model],
-        attempt: Attempt,
+        attempt: 'Attempt',
     ) -> list[Model]:
         """Give an attempt to the tracked entities, which keep it until its outcome is noted."""
         held = []

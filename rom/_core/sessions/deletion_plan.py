@@ -1,7 +1,5 @@
 """The plan of a delete: the rows to delete or change, found before anything is written."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple, TypeAlias
 

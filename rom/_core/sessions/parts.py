@@ -10,8 +10,6 @@ itself refer to it weakly: a circle would keep a dropped session, and its warnin
 changes, until Python's garbage collector runs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -95,7 +93,7 @@ def model_of(query: Any) -> Any:
 
 
 @cache
-def _query_class() -> type[Query[Any]]:
+def _query_class() -> 'type[Query[Any]]':
     """Return the class of queries; cached, because an import at each query takes its time."""
     from rom._core.query import Query
 

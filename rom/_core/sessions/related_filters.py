@@ -8,8 +8,6 @@ may be fewer: then those are read first, and only the rows that they are related
 In either way, a result was related to a row that matched a moment ago.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
@@ -46,7 +44,7 @@ class Lookup(NamedTuple):
     query: Query[Any]
     found: int
     way: Literal['related first', 'own first']
-    inner: Sequence[Lookup]
+    inner: 'Sequence[Lookup]'
 
 
 def resolved(query: Query[R], lookups: list[Lookup] | None = None) -> Work[Query[R]]:

@@ -5,8 +5,6 @@ gives the global ids k + 1, k + 1 + n, k + 1 + 2n and so on. So an id alone name
 the ids of a partition ascend as the local ones do.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +28,7 @@ class Placement(NamedTuple):
             and `by` decides its partition, if the model has that too.
     """
 
-    shards: Shards
+    shards: 'Shards'
     by: str | None = None
     beside: str | None = None
     is_tree: bool = False

@@ -6,8 +6,6 @@ values to release and claim. `rom._core.writes.planner` makes a write from a cha
 a commit have the same :class:`Instant`.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property

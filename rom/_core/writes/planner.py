@@ -4,8 +4,6 @@ A write contains only what changed, and compares only the columns that its outco
 two writers may change different columns of a row at the same time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -124,7 +122,7 @@ def _only(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in names}
 
 
-def _indexed_after(change: Change, concern: _Concern) -> Mapping[str, Any]:
+def _indexed_after(change: Change, concern: '_Concern') -> Mapping[str, Any]:
     values = change.values
     is_known = concern.are_plain and values.keys() >= concern.sources
     if is_known and not (concern.defaulted and _has_none(values, concern.defaulted)):

@@ -5,8 +5,6 @@ column that only a keygen read, or any column of a row to delete. Then the chang
 from the fresh row and tried again. Every other objection becomes an error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType

@@ -5,8 +5,6 @@ unique value. A server that has the last receipt of a slot has all earlier ones,
 get all writes in order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
@@ -86,7 +84,7 @@ class Receipt(NamedTuple):
         partition, colon, _ = self.own.partition(b':')
         return found is not None and bytes(found).startswith(partition + colon)
 
-    def look_for_row(self, partitions: Partitions) -> Command:
+    def look_for_row(self, partitions: 'Partitions') -> Command:
         """Return the command that reads which row of the partition has the value of a claim."""
         assert self.value is not None
         number = int(self.own.partition(b':')[0])

@@ -4,8 +4,6 @@ The index of a column of links has a set for each linked id, so the names of the
 a check has to look at: one look for each linked row, however many rows have links to it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 

@@ -8,8 +8,6 @@ Only indexes that differ from the fingerprint are built (see rebuild.py). Rows a
 order of their ids. Rows that are written meanwhile are indexed by their writers.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,7 +150,7 @@ def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = F
 def _build(
     schema: Schema,
     builder: Builder,
-    position: _Position,
+    position: '_Position',
     ids: Sequence[int],
     block_size: int,
     compared: int,
@@ -238,7 +236,7 @@ class _Weighing:
         # Rows that cannot be weighed are built one by one, and their errors are reported.
         self.put_off = self._compared.rows.doubtful | self._compared.rows.listed
 
-    def position(self) -> _Position:
+    def position(self) -> '_Position':
         """Return the position at which the build begins, after `weigh`."""
         differing = self._compared.differing
         built = self._built | {n for n in self._unsure if id(self._makers[n]) in differing}

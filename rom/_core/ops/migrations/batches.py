@@ -9,8 +9,6 @@ A row that fails ends the run. The rows before it are written first, so the next
 Or it is skipped: then the record gets its id and the reason, and the run continues behind it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
@@ -132,7 +130,7 @@ class Batches:
         record = self._record
         return Migrated(record.done, record.total, rows, record.skipped)
 
-    def _skip(self, failed: _Failure) -> Job[None]:
+    def _skip(self, failed: '_Failure') -> Job[None]:
         """Write the place behind a row that failed, and the reason.
 
         Raises:
@@ -308,7 +306,7 @@ class Batches:
         failed = self._failed
         return list(rows) if failed is None else [row for row in rows if row.id < failed.id]
 
-    def _error(self, failed: _Failure) -> MigrationError:
+    def _error(self, failed: '_Failure') -> MigrationError:
         name, model = self._migration.name, self._schema.name
         error = MigrationError(
             f'migration {name!r}: {model} {failed.id}: {failed.reason}. All rows before it are '
@@ -321,7 +319,7 @@ class Batches:
         error.__cause__ = failed.cause
         return error
 
-    def _too_many_failed(self, failed: _Failure) -> MigrationError:
+    def _too_many_failed(self, failed: '_Failure') -> MigrationError:
         name, model = self._migration.name, self._schema.name
         return MigrationError(
             f'migration {name!r}: {model} {failed.id}: {failed.reason}. {_MOST_SKIPPED:,} rows '

@@ -5,8 +5,6 @@ exactly the rows that are migrated. The commit expects the record as this migrat
 and its lock. So a migrator whose lock expired, and was taken by another one, can write nothing.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple

@@ -1,7 +1,5 @@
 """Status of migrations: those that are declared, compared with those that are recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias

@@ -5,8 +5,6 @@ expects its token: in the record, and in a hash of each partition, the *fence*. 
 another one has taken over can write nothing, however late its requests arrive.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 

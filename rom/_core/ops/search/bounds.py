@@ -1,7 +1,5 @@
 """Bounds: limits of the work of one call of a script."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 

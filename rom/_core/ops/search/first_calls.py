@@ -4,8 +4,6 @@ A scattered query sends the first calls of all partitions in one round trip, and
 end with it. So only a search that goes on needs an operation of its own: `None` says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias

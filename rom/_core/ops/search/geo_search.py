@@ -6,8 +6,6 @@ the circle touches are counted, and quartered where they have too many places fo
 distances are computed in this process, by the formula that Redis uses.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -37,7 +35,7 @@ class Square(NamedTuple):
     up: int
 
     @property
-    def quarters(self) -> Iterator[Square]:
+    def quarters(self) -> 'Iterator[Square]':
         for across in (0, 1):
             for up in (0, 1):
                 yield Square(self.level + 1, 2 * self.across + across, 2 * self.up + up)

@@ -7,8 +7,6 @@ A commit may be carried out between the trips. So each row is compared with what
 If one does not match, or anything else is unusual, the script answers the whole query.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary

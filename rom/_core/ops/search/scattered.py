@@ -4,8 +4,6 @@ Each partition sorts its own results, and returns as many as the whole query wan
 here: see `rom._core.ops.search.result_order`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 

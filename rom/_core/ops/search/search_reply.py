@@ -1,7 +1,5 @@
 """Search replies: results and errors in the replies of `lua/search.lua`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Entries of directories: read, and compared with the partition that they name."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 from rom._core.ops.requests import Command, Script

@@ -6,8 +6,6 @@ later transaction that writes the value makes another entry first. So the entry 
 it is still the same: see `lua/shard_release.lua`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

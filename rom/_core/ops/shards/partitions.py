@@ -5,8 +5,6 @@ of the models it has a few keys of its own, which exist while a commit over seve
 under way: see `lua/lib/intents.lua`, `lua/lib/prepared.lua` and `lua/shard_decide.lua`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, lru_cache

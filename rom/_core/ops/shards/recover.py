@@ -4,8 +4,6 @@ Nothing needs this to be correct: a client that meets such a rest finishes it. B
 not read keep their intents, and the coordinator keeps the list of what is not finished.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from rom._core.ops.requests import Operation, Pipeline, Script

@@ -6,8 +6,6 @@ first. If one belongs to a transaction that is committed, it is carried out firs
 read again. One that is not decided changes nothing: the row before it is the row.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
