@@ -69,7 +69,7 @@ def index_stats(
 def _places(model: type[Model]) -> Iterator[tuple[Hashable, Schema]]:
     """Return the schemas of a model's partitions, or its own, each with the server that has it."""
     schema, client = checked(model), connection_of(model)
-    if schema.shards is None:
+    if schema.placement is None:
         yield reach_of(client, schema.keys.head), schema
         return
     for part in schema.parts:

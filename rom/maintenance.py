@@ -350,7 +350,7 @@ def recover(*models: type[Model]) -> Recovered:
         rom.maintenance.recover(User)
     """
     groups = {
-        schema.shards.shards._key if schema.shards else b'': model
+        schema.placement.group._key if schema.placement else b'': model
         for model in models or every_model()
         for schema in (checked(model),)
     }

@@ -105,8 +105,8 @@ class Schema:
         ranks: the ranked indexes by column.
         is_stamped: the data has a fingerprint; see `rom._core.ops.index_fingerprint`.
         soft_delete: name of the DateTime column that marks a row as deleted, or None.
-        shards: how the rows are divided among partitions; None: they are not. Such a schema has no
-            keys in Redis: requests use those of its partitions (`at`).
+        placement: how the rows are divided among partitions; None: they are not. Such a schema has
+            no keys in Redis: requests use those of its partitions (`at`).
         part: the partition of the schema's keys; None: it is not one of a partition.
     """
 
@@ -123,7 +123,7 @@ class Schema:
     ranks: 'Mapping[str, RankIndex]' = field(default_factory=dict)
     is_stamped: bool = True
     soft_delete: str | None = None
-    shards: Placement | None = None
+    placement: Placement | None = None
     part: Part | None = None
 
     def at(self, number: int) -> 'Schema':
@@ -139,8 +139,8 @@ class Schema:
     @property
     def parts(self) -> 'list[Schema]':
         """The schemas of all partitions, by their numbers."""
-        assert self.shards is not None
-        return [self.at(number) for number in range(self.shards.shards.partitions)]
+        assert self.placement is not None
+        return [self.at(number) for number in range(self.placement.group.partitions)]
 
     @cached_property
     def memo(self) -> dict[Any, Any]:
@@ -153,13 +153,13 @@ class Schema:
 
     def at_id(self, id: int) -> 'Schema':
         """Return the schema of the partition with the row of a global id."""
-        assert self.shards is not None
-        return self.at(self.shards.shards.partition_of(id))
+        assert self.placement is not None
+        return self.at(self.placement.group.partition_of(id))
 
     @property
     def bare_namespace(self) -> str:
         """The namespace without the tag of a group."""
-        return self.keys.namespace.partition('}')[2] if self.shards else self.keys.namespace
+        return self.keys.namespace.partition('}')[2] if self.placement else self.keys.namespace
 
     def seen_id(self, id: int) -> int:
         """Return the id that programs see, of an id in the keys of this schema."""
@@ -171,7 +171,7 @@ class Schema:
 
     def row_key(self, id: int) -> bytes:
         """Return the key of the row with an id that programs see."""
-        if self.shards is None or self.part is not None:
+        if self.placement is None or self.part is not None:
             return self.keys.row(self.local_id(id))
         schema = self.at_id(id)
         return schema.keys.row(schema.local_id(id))
@@ -367,8 +367,8 @@ def pure_of(indexes: Iterable[Index]) -> tuple[ColumnIndex | CompoundIndex, ...]
 
 def _in_partition(schema: Schema, number: int) -> Schema:
     """Return the schema of a partition, with keys and indexes of its own."""
-    assert schema.shards is not None
-    shards = schema.shards.shards
+    assert schema.placement is not None
+    shards = schema.placement.group
     keys = schema.keys._replace(
         namespace=f'{{{shards.tag(number)}}}{schema.bare_namespace}', whole=schema.keys.namespace
     )
@@ -395,6 +395,6 @@ def with_keys(schema: Schema, keys: Keys, part: Part | None = None) -> Schema:
             CompoundIndex(indexes[pair.first.column.name], indexes[pair.second.column.name], keys)
             for pair in schema.compounds
         ),
-        shards=None,
+        placement=None,
         part=part,
     )

@@ -77,7 +77,7 @@ def build(
         compounds_of(name, keys, indexes, compound_index),
         ranks,
         soft_delete=marker,
-        shards=placement,
+        placement=placement,
     )
     if placement is not None:
         from rom._core.sharding.limits import check_limits
@@ -128,7 +128,7 @@ def _namespace(name: str, declared: object, placement: Placement | None) -> str:
             f'{name}._namespace: {declared!r} has a hash tag, and those of the partitions come '
             'from _shards; leave the braces out'
         )
-    return f'{{{placement.shards.name}}}{declared}'
+    return f'{{{placement.group.name}}}{declared}'
 
 
 def _primary(name: str, columns: Mapping[str, Column[Any]]) -> str:

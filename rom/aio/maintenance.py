@@ -349,7 +349,7 @@ async def recover(*models: type[Model]) -> Recovered:
         await rom.aio.recover(User)
     """
     groups = {
-        schema.shards.shards._key if schema.shards else b'': model
+        schema.placement.group._key if schema.placement else b'': model
         for model in models or every_model()
         for schema in (checked(model),)
     }

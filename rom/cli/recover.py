@@ -18,7 +18,7 @@ def recover(names: Models = None, url: Url = None, debug: Debug = False) -> None
     """
     with report_errors(debug):
         models = open_models(require_names(names), url)
-        sharded = [model for model in models if model._schema.shards is not None]
+        sharded = [model for model in models if model._schema.placement is not None]
         if not sharded:
             output.note('No model has _shards; commits of other models leave nothing behind.')
         done = maintenance.recover(*sharded) if sharded else maintenance.Recovered()

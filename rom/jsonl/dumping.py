@@ -63,7 +63,7 @@ def highest(model: type[Model]) -> int | None:
 
 
 def _counted(schema: Schema) -> Operation[int | None]:
-    if schema.shards is not None:
+    if schema.placement is not None:
         each = yield from lockstep([_counted(part) for part in schema.parts])
         return max((found for found in each if found is not None), default=None)
     counted: bytes | None = yield Command('GET', schema.keys.counter)
@@ -98,9 +98,9 @@ def _shown(model: Any) -> str:
 
 def read_rows(model: type[Model], after: int, with_expired: bool, size: int) -> Operation[Stretch]:
     """Read the next rows of a model."""
-    placement = model._schema.shards
+    placement = model._schema.placement
     if placement is not None:
-        yield from compare(placement.shards, [model._schema], is_write=False)
+        yield from compare(placement.group, [model._schema], is_write=False)
     query = model.query.with_deleted()  # a copy of the data must have them, too
     query = query.with_expired() if with_expired else query
     return (yield from stretch(query, after, size))

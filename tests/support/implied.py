@@ -135,8 +135,8 @@ def assert_consistent(raw: redis.Redis, *models: type[rom.Model], live: bool = T
     """
     keyspace = dump(raw)
     expected: Keyspace = {}
-    ignored = {s.shards.shards._key for one in models if (s := one._schema).shards is not None}
-    ignored |= {m._schema.keys.migrations for m in models if m._schema.shards is not None}
+    ignored = {s.placement.group._key for one in models if (s := one._schema).placement is not None}
+    ignored |= {m._schema.keys.migrations for m in models if m._schema.placement is not None}
     if ignored:  # notes of commits, and entries of directories, which need not name a row
         ignored |= {key for key in keyspace if b'}:done:' in key or key.endswith(b':dir')}
     for model in (part for one in models for part in _in_partitions(one)):
@@ -176,10 +176,10 @@ class _InPartition:
 
 
 def _in_partitions(model: type[rom.Model]) -> list[Any]:
-    placement = model._schema.shards
+    placement = model._schema.placement
     if placement is None:
         return [model]
-    return [_InPartition(model, number) for number in range(placement.shards.partitions)]
+    return [_InPartition(model, number) for number in range(placement.group.partitions)]
 
 
 def bits(bitmap: bytes) -> set[int]:

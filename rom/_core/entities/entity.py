@@ -176,7 +176,7 @@ class Entity(EntityState):
 
     def _unsafe_key(self, name: str) -> str:
         """Return the key of an UnsafeColumn; over partitions, that of the entity's partition."""
-        if self._schema.shards is None:
+        if self._schema.placement is None:
             return f'{self._pk}:{name}'
         id = self._need_id()
         assert id is not None

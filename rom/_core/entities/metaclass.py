@@ -58,7 +58,7 @@ class ModelMeta(type):
             getattr(model, '_soft_delete', None),
             (model._shards, model._shard_by, model._shard_with),  # type: ignore[attr-defined]
         )
-        if schema.shards is not None:
+        if schema.placement is not None:
             from rom._core.sharding.limits import join_group
 
             join_group(schema, MODELS)

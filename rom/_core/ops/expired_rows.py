@@ -43,7 +43,7 @@ def due(schema: Schema, count: int, position: Any) -> Operation[Due]:
     Raises:
         CorruptRowError: the key of the index holds another type.
     """
-    if schema.shards is not None:
+    if schema.placement is not None:
         return (yield from _due_in_part(schema, count, position or (0, None)))
     assert schema.expiry is not None
     key = schema.keys.scores(schema.expiry)
@@ -72,11 +72,11 @@ def due(schema: Schema, count: int, position: Any) -> Operation[Due]:
 
 def _due_in_part(schema: Schema, count: int, position: tuple[int, Any]) -> Operation[Due]:
     """Return some expired rows of a partition; the position names the partition as well."""
-    assert schema.shards is not None
+    assert schema.placement is not None
     number, inner = position
     part = schema.at(number)
     found = yield from due(part, count, inner)
-    following = None if number + 1 == schema.shards.shards.partitions else (number + 1, None)
+    following = None if number + 1 == schema.placement.group.partitions else (number + 1, None)
     return Due(
         [seen_row(part, row) for row in found.rows],
         following if found.position is None else (number, found.position),

@@ -110,7 +110,7 @@ def import_rows(
         RowRejectedError: one of the rows cannot be written.
         ORMError: nothing was written, and no single row is known to be the cause.
     """
-    if any(row.schema.shards is not None for row in rows):
+    if any(row.schema.placement is not None for row in rows):
         return (yield from _import_in_parts(rows, on_conflict))
     counters = yield from prepare_models(list(dict.fromkeys(row.schema for row in rows)))
     for attempt in range(_MOST_TRIES):
@@ -136,14 +136,14 @@ def import_rows(
 def _import_in_parts(rows: Sequence[ImportRow], on_conflict: OnConflict) -> Operation[ImportCounts]:
     """Write the rows of each partition as a batch of its own; those of all share the trips."""
     for schema in dict.fromkeys(row.schema for row in rows):
-        if schema.shards is not None:
-            yield from compare(schema.shards.shards, [schema], is_write=True)
+        if schema.placement is not None:
+            yield from compare(schema.placement.group, [schema], is_write=True)
     groups: dict[tuple[bytes, int], list[int]] = {}
     for index, row in enumerate(rows):
-        placement = row.schema.shards
+        placement = row.schema.placement
         at = (b'', 0)
         if placement is not None:
-            at = placement.shards._key, placement.shards.partition_of(row.id)
+            at = placement.group._key, placement.group.partition_of(row.id)
             _check_place(index, row)
         groups.setdefault(at, []).append(index)
 
@@ -159,9 +159,9 @@ def _import_in_parts(rows: Sequence[ImportRow], on_conflict: OnConflict) -> Oper
 
 def _check_place(index: int, row: ImportRow) -> None:
     """Refuse a row whose id is that of another partition than its value is."""
-    schema, placement = row.schema, row.schema.shards
+    schema, placement = row.schema, row.schema.placement
     assert placement is not None
-    number = placement.shards.partition_of(row.id)
+    number = placement.group.partition_of(row.id)
     for name in placement.deciders:
         raw = row.wanted.get(name)
         if raw is not None and placement.number_at(schema, name, raw) != number:
@@ -176,7 +176,7 @@ def _check_place(index: int, row: ImportRow) -> None:
 
 
 def _in_part(row: ImportRow) -> ImportRow:
-    if row.schema.shards is None:
+    if row.schema.placement is None:
         return row
     part = row.schema.at_id(row.id)
     return ImportRow(part, part.local_id(row.id), row.wanted)
@@ -324,7 +324,7 @@ def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
 
 def _counters(schema: Schema, id: int) -> list[tuple[Schema, int]]:
     """Return the counters to raise for an id: one, or that of each partition."""
-    if schema.shards is None:
+    if schema.placement is None:
         return [(schema, id)]
     return [(own, own.part.last_at(id)) for own in schema.parts if own.part is not None]
 

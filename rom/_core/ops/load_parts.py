@@ -70,14 +70,14 @@ def load_unique_parts(
         values: the values.
         load_unique: returns the rows with some unique values of one partition.
     """
-    assert schema.shards is not None
+    assert schema.placement is not None
     own = next(unique for unique in schema.uniques if unique.key == key)
-    numbers: Iterable[int] = range(schema.shards.shards.partitions)
-    if not {*schema.shards.deciders}.intersection(own.columns):
+    numbers: Iterable[int] = range(schema.placement.group.partitions)
+    if not {*schema.placement.deciders}.intersection(own.columns):
         return (yield from _load_from_directory(schema, own.columns, values))
-    if own.columns == (schema.shards.by,):
+    if own.columns == (schema.placement.by,):
         column = schema.columns[own.columns[0]]
-        numbers = dict.fromkeys(schema.shards.number_by(column, value) for value in values)
+        numbers = dict.fromkeys(schema.placement.number_by(column, value) for value in values)
 
     def rows_in(part: Schema) -> Operation[list[list[Row]]]:
         there = part.keys.unique(own.columns)
@@ -92,8 +92,8 @@ def _load_from_directory(
     schema: Schema, columns: tuple[str, ...], values: Sequence[bytes]
 ) -> Operation[list[Row]]:
     """Return the rows with unique values, which a directory says where to find."""
-    assert schema.shards is not None
-    partitions, part = partitions_of(schema.shards.shards), schema.at(0)
+    assert schema.placement is not None
+    partitions, part = partitions_of(schema.placement.group), schema.at(0)
     key = part.keys.unique(columns)
     found = yield from lockstep([find_unique(partitions, 0, part, key, value) for value in values])
     return [

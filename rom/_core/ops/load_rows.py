@@ -48,7 +48,7 @@ def load_one(
     Raises:
         CorruptRowError: the key holds another type than a row.
     """
-    if schema.shards is not None:
+    if schema.placement is not None:
         part = schema.at_id(id)
         rows = yield from load(part, [part.local_id(id)], with_expired, with_deleted=with_deleted)
         return seen_row(part, rows[0]) if rows else None
@@ -89,7 +89,7 @@ def load(
     """
     if not ids:
         return []
-    if schema.shards is not None:
+    if schema.placement is not None:
         from rom._core.ops.load_parts import load_parts
 
         own = partial(load, with_expired=with_expired, with_deleted=with_deleted)
@@ -117,7 +117,7 @@ def load_unique(schema: Schema, key: bytes, values: Sequence[bytes]) -> Operatio
     """
     if not values:
         return []
-    if schema.shards is not None:
+    if schema.placement is not None:
         from rom._core.ops.load_parts import load_unique_parts
 
         return (yield from load_unique_parts(schema, key, values, load_unique))
@@ -141,7 +141,7 @@ def load_by_value(schema: Schema, name: str, key: bytes, value: bytes) -> Operat
         key: the key of the hash of its values.
         value: the value, encoded as in that hash.
     """
-    if schema.expiry is None and schema.soft_field is None and schema.shards is None:
+    if schema.expiry is None and schema.soft_field is None and schema.placement is None:
         row = None
         # The script finds the same error, and names the key.
         with suppress(ServerError, CorruptRowError, ValueError):
@@ -237,7 +237,7 @@ def _load(
 def _partitions(part: Part) -> Partitions:
     from rom._core.ops.shards.partitions import partitions_of
 
-    return partitions_of(part.whole.shards.shards)
+    return partitions_of(part.whole.placement.group)
 
 
 def _strict(part: Part, script: Script, reply: Any) -> Operation[Any]:

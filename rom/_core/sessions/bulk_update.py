@@ -71,7 +71,7 @@ class BulkUpdater:
         is_size = isinstance(blocksize, int) and not isinstance(blocksize, bool) and blocksize > 0
         if blocksize is not None and not is_size:
             raise QueryError(f'{where}: _blocksize must be 1 at least, not {show(blocksize)}')
-        if (placement := query.schema.shards) is not None:
+        if (placement := query.schema.placement) is not None:
             for name in values.keys() & {*placement.deciders}:
                 raise QueryError(
                     f'{where}: {name} decides the partition of a row, and cannot change; save '

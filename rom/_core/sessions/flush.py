@@ -147,7 +147,7 @@ class Flusher:
                 waiting.setdefault(entity._schema, []).append(entity)
         if not waiting:
             return
-        if any(schema.shards for schema in waiting):
+        if any(schema.placement for schema in waiting):
             waiting = by_id_partition(waiting, group)
         counts = {schema: len(entities_) for schema, entities_ in waiting.items()}
         taken = yield RunOn(model, id_counters.take_ids(counts))
@@ -268,7 +268,7 @@ class Flusher:
         for name in entity._schema.links:
             if entity in (entity._values.get(name) or ()):
                 return False
-        if entity._schema.shards is not None:
+        if entity._schema.placement is not None:
             return True  # ids of several partitions have no order of creation
         for other in self._identity.unsaved.values():
             if other._schema is entity._schema:

@@ -26,7 +26,7 @@ def by_id_partition(
     for schema, entities in waiting.items():
         for entity in entities:
             part = partitions.get(id(entity), schema)
-            if part.shards is None:
+            if part.placement is None:
                 found.setdefault(part, []).append(entity)
     return found
 
@@ -36,7 +36,7 @@ def _id_partitions(group: Sequence[Model]) -> dict[int, Schema]:
 
     New entities that may be in any partition go to that of the other ones in the group.
     """
-    sharded = [entity for entity in group if entity._schema.shards is not None]
+    sharded = [entity for entity in group if entity._schema.placement is not None]
     known = {id(entity): _decided(entity) for entity in sharded}
     free: dict[bytes, int] = {}
     for entity in sharded:
@@ -55,9 +55,9 @@ def _id_partitions(group: Sequence[Model]) -> dict[int, Schema]:
 
 
 def _group_of(entity: Model) -> bytes:
-    placement = entity._schema.shards
+    placement = entity._schema.placement
     assert placement is not None
-    return placement.shards._key
+    return placement.group._key
 
 
 def _decided(entity: Model) -> int | None:
@@ -65,10 +65,10 @@ def _decided(entity: Model) -> int | None:
     met: set[int] = set()
     while id(entity) not in met:
         met.add(id(entity))
-        schema, placement = entity._schema, entity._schema.shards
+        schema, placement = entity._schema, entity._schema.placement
         assert placement is not None
         if entity._id is not None:
-            return placement.shards.partition_of(entity._id)
+            return placement.group.partition_of(entity._id)
         names = [name for name in placement.deciders if entity._values.get(name) is not None]
         if not names:
             if placement.needed is not None:
@@ -79,6 +79,6 @@ def _decided(entity: Model) -> int | None:
             column = schema.columns[names[0]]
             return placement.number_by(column, column.encode(value))
         if not isinstance(value, Model):
-            return placement.shards.partition_of(value.id)
+            return placement.group.partition_of(value.id)
         entity = value
     return None  # new rows that refer to each other

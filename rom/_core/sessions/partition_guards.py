@@ -20,7 +20,7 @@ def check_is_beside(referring: type[Model], name: str, model: type[Model]) -> No
         InvalidOperation: the rows of the relation are not stored beside those they refer to.
     """
     column = referring._columns[name]
-    own, other = referring._schema.shards, model._schema.shards
+    own, other = referring._schema.placement, model._schema.placement
     if own is None and other is None:
         return
     on_delete: str = getattr(column, 'on_delete', '')
@@ -28,7 +28,7 @@ def check_is_beside(referring: type[Model], name: str, model: type[Model]) -> No
     if is_beside or not (on_delete == 'restrict' or column.required):
         return
     why = f'on_delete={on_delete!r}' if on_delete == 'restrict' else 'required=True'
-    share = own is not None and other is not None and own.shards is other.shards
+    share = own is not None and other is not None and own.group is other.group
     first = 'Declare' if share else 'Give both models the same rom.Shards and declare'
     raise InvalidOperation(
         f'{referring.__name__}.{name} has {why}, and may be in another partition than the '
@@ -51,12 +51,12 @@ def guards_in(
     """
     written = {part.number: part for change in changes if (part := change.schema.part) is not None}
     if not written:
-        return [guard for model, guard in guards if model._schema.shards is None]
-    group = next(iter(written.values())).whole.shards.shards
+        return [guard for model, guard in guards if model._schema.placement is None]
+    group = next(iter(written.values())).whole.placement.group
     found = []
     for model, guard in guards:
-        placement = model._schema.shards
-        if placement is not None and placement.shards._key == group._key:
+        placement = model._schema.placement
+        if placement is not None and placement.group._key == group._key:
             numbers = range(group.partitions) if guard.is_links else written
             found += [_guard_at(model._schema, number, guard) for number in numbers]
     return found

@@ -222,8 +222,8 @@ class QueryRunner:
         query = yield from resolved(query)
         token = uuid.uuid4()
         schema = query.schema
-        if schema.shards is not None:  # a random partition, so that all nodes have some
-            schema = schema.at(token.int % schema.shards.shards.partitions)
+        if schema.placement is not None:  # a random partition, so that all nodes have some
+            schema = schema.at(token.int % schema.placement.group.partitions)
         key = schema.keys.cached(token.hex.encode())
         yield RunOn(model, queries.cache(query, key, seconds))
         return key.decode()
@@ -261,7 +261,7 @@ class QueryRunner:
             query, cursor, waiting = cursor
         operation = queries.block(query, cursor, size, scores=scores)
         rows, cursor = yield from self._loader.rows(model, operation, begun)
-        if query.schema.shards is not None and query.selection is None:
+        if query.schema.placement is not None and query.selection is None:
             returned = {row.id for row in rows}
             rows = yield from self._as_known(query, rows, waiting, begun)
             fresh = [row for row in cursor.fresh if row.id not in returned] if cursor else []

@@ -46,7 +46,7 @@ def watched(
         is_write: the operation may write.
     """
     schema = model._schema
-    if schema.shards is not None:
+    if schema.placement is not None:
         from rom._core.ops.shards.declaration import declared
 
         if id(schema) not in _checked:

@@ -76,7 +76,7 @@ def transfer(
 def _attempt_of(parties: Sequence[Party], purpose: object) -> Attempt:
     """Return an attempt to write three rows; their values are not known yet."""
     note = parties[2].schema
-    if note.shards is None:
+    if note.placement is None:
         return Attempt(note.keys.attempts, purpose)
     blank = [Change(party.schema, 'update', party.id, {}, {}, {}) for party in parties]
     return writing.attempt_of(located(blank), purpose)

@@ -203,7 +203,7 @@ def can_check(model: type[Model], relation: str, own: Any) -> bool:
     """
     column: Any = model._columns[relation]
     target = column.get_related_model()
-    if model._schema.shards is not None or target._schema.shards is not None:
+    if model._schema.placement is not None or target._schema.placement is not None:
         return False
     servers = servers_of((model, target), own)
     return servers[model] == servers[target]

@@ -32,15 +32,15 @@ def join_group(schema: Any, models: Mapping[str, Any]) -> None:
     Raises:
         ColumnError: another model declares the group with another number of partitions.
     """
-    own = schema.shards.shards
+    own = schema.placement.group
     for model in models.values():
-        other = getattr(getattr(model, '_schema', None), 'shards', None)
-        if other is None or model.__name__ == schema.name or other.shards.name != own.name:
+        other = getattr(getattr(model, '_schema', None), 'placement', None)
+        if other is None or model.__name__ == schema.name or other.group.name != own.name:
             continue
-        if other.shards.partitions != own.partitions:
+        if other.group.partitions != own.partitions:
             raise ColumnError(
                 f'{schema.name}._shards: {own!r} has {own.partitions} partitions, and '
-                f'{model.__name__} declares the group with {other.shards.partitions}; use one '
+                f'{model.__name__} declares the group with {other.group.partitions}; use one '
                 'Shards object for all models of a group'
             )
     own._members.add(schema)

@@ -21,14 +21,14 @@ class Placement(NamedTuple):
     """The rule that divides the rows of a model among the partitions of its group.
 
     Attributes:
-        shards: the group.
+        group: the group of partitions.
         by: the column whose value decides the partition, or None.
         beside: the relation to the row that decides the partition, or None.
         is_tree: `beside` refers to rows of the model itself. A row without a value there is a root,
             and `by` decides its partition, if the model has that too.
     """
 
-    shards: 'Shards'
+    group: 'Shards'
     by: str | None = None
     beside: str | None = None
     is_tree: bool = False
@@ -51,12 +51,12 @@ class Placement(NamedTuple):
     def number_at(self, schema: Any, name: str, raw: bytes) -> int:
         """Return the partition of the rows with an encoded value in one of the `deciders`."""
         if name == self.beside:
-            return self.shards.partition_of(int(raw))
+            return self.group.partition_of(int(raw))
         return self.number_by(schema.columns[name], raw)
 
     def number_by(self, column: Column[Any], raw: bytes) -> int:
         """Return the partition of the rows with an encoded value in the column `by`."""
-        return number_of_value(column.canonical(raw), self.shards.partitions)
+        return number_of_value(column.canonical(raw), self.group.partitions)
 
     def number_of(self, schema: Any, row: Mapping[str, bytes | None]) -> int | None:
         """Return the partition of a new row; None: any.

@@ -352,8 +352,8 @@ async def test_partitions(s: Any, trips: list[Any]) -> None:
     await s.delete(await s.get(TypedFolder, home.id))
     assert await s.count(TypedFile.query) == 0
     assert [name for name, _ in TypedFile._schema.encoders] == ['name', 'folder']
-    assert TypedFile._schema.shards == UntypedFile._schema.shards
-    assert str(TypedFolder._schema.shards) == 'by owner with parent'
+    assert TypedFile._schema.placement == UntypedFile._schema.placement
+    assert str(TypedFolder._schema.placement) == 'by owner with parent'
 
 
 def test_partitions_that_are_refused() -> None:

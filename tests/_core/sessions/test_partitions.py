@@ -181,7 +181,7 @@ async def test_the_place_of_a_row_is_for_life(s: Any) -> None:
 
 
 def place_by(tenant: int) -> int:
-    placement = PartUser._schema.shards
+    placement = PartUser._schema.placement
     assert placement is not None
     return placement.number_by(PartUser._columns['tenant'], b'%d' % tenant)
 

@@ -166,7 +166,7 @@ class CopiedPart(rom.Model):
 
 def in_partition(number: int, **values: Any) -> CopiedPart:
     column = CopiedPart._columns['place']
-    placement = CopiedPart._schema.shards
+    placement = CopiedPart._schema.placement
     assert placement is not None
     places = (n for n in range(100) if placement.number_by(column, b'%d' % n) == number)
     return CopiedPart(place=next(places), **values)

@@ -84,7 +84,7 @@ def test_schemas_of_partitions() -> None:
     part = schema.at(2)
     assert PlacedUser._namespace == '{places}user' and part is schema.at(2)
     head = f'{{{SHARDS.tag(2)}}}user:'.encode()
-    assert part.keys.head == head and part.shards is None and part.part is not None
+    assert part.keys.head == head and part.placement is None and part.part is not None
     keys = (
         part.indexes['tenant'].numbers_key, part.uniques[0].key, part.places['home'].key,
         part.compounds[0].first.numbers_key,

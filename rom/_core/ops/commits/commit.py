@@ -268,7 +268,7 @@ def _linked_heads(change: Change) -> Iterator[bytes]:
             continue
         column: Any = change.schema.columns[name]
         related = column.get_related_model()
-        if related._schema.shards is not None:
+        if related._schema.placement is not None:
             raise InvalidOperation(
                 f'{change.schema.name}.{name}: the linked {related.__name__} has _shards, so a '
                 'commit could not check that the linked entities exist; nothing was written. Give '

@@ -98,11 +98,11 @@ def _replicas_of(
 
 def _is_given_up(schema: Schema, receipt: Receipt) -> Operation[bool]:
     """Return whether the row of a claim has given the value up since, and so its entry."""
-    if receipt.value is None or schema.shards is None:
+    if receipt.value is None or schema.placement is None:
         return False
     from rom._core.ops.shards.partitions import partitions_of
 
-    found = yield receipt.look_for_row(partitions_of(schema.shards.shards))
+    found = yield receipt.look_for_row(partitions_of(schema.placement.group))
     return found is None
 
 

@@ -42,7 +42,7 @@ def check(schema: Schema, repair: bool, block_size: int) -> Job[None]:
         repair: repair findings, where that needs no change of a row.
         block_size: rows, or index entries, in one step.
     """
-    if schema.shards is not None:
+    if schema.placement is not None:
         job = in_each_partition(schema, lambda part: check(part, repair, block_size))
         total = yield from job
         yield from check_directories(schema, repair, block_size, total)

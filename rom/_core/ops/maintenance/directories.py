@@ -39,8 +39,8 @@ def check_directories(schema: Schema, repair: bool, block_size: int, total: int)
         block_size: values in one step.
         total: the number of entities of the model, for the progress.
     """
-    assert schema.shards is not None
-    partitions = partitions_of(schema.shards.shards)
+    assert schema.placement is not None
+    partitions = partitions_of(schema.placement.group)
     left = yield from left_behind(partitions)
     found = yield from _unfinished(schema, partitions, left, repair)
     yield Checked(total, total, tuple(found))

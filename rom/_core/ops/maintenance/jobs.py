@@ -28,7 +28,7 @@ def refresh(schema: Schema, block_size: int, scan: bool) -> Job[None]:
     Raises:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
-    if schema.shards is not None:
+    if schema.placement is not None:
         yield from in_each_partition(schema, lambda part: refresh(part, block_size, scan))
         return
     stamped = yield from look_up(schema)
@@ -65,7 +65,7 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
     Raises:
         BulkError: some rows could not be repaired. It is raised at the end; all others are.
     """
-    if schema.shards is not None:
+    if schema.placement is not None:
         yield from in_each_partition(schema, lambda part: clean(part, block_size))
         return
     failures = yield from repair_listed(schema, block_size)
@@ -87,7 +87,7 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
 
 def clean_unsafe(schema: Schema, block_size: int) -> Job[tuple[int, int]]:
     """Remove keys of UnsafeColumns without an entity; return how many there were, and went."""
-    if schema.shards is not None:
+    if schema.placement is not None:
         counts = [(0, 0)]
 
         def counted(part: Schema) -> Job[None]:

@@ -30,8 +30,8 @@ def in_each_partition(schema: Schema, job: Callable[[Schema], Job[Any]]) -> Job[
         InvalidOperation: the data was stored with another declaration.
         BulkError: at the end: the job of some partition raised it; `errors` has those of all.
     """
-    assert schema.shards is not None
-    yield from compare(schema.shards.shards, [schema], is_write=False)
+    assert schema.placement is not None
+    yield from compare(schema.placement.group, [schema], is_write=False)
     failures: list[Exception] = []
     before = 0
     for part in schema.parts:
@@ -68,7 +68,7 @@ def _seen(part: Schema, finding: Finding) -> Finding:
 
 def state_of(schema: Schema) -> Operation[Stamped]:
     """Read the state of a model's data: that of the partition that most needs a reindex."""
-    if schema.shards is None:
+    if schema.placement is None:
         return (yield from look_up(schema))
     found: list[Stamped] = yield from lockstep([look_up(part) for part in schema.parts])
     expected = stamp_of(schema)

@@ -104,7 +104,7 @@ def reindex(schema: Schema, block_size: int, restart: bool, everything: bool = F
     Raises:
         BulkError: some rows could not be indexed. It is raised at the end; all others are.
     """
-    if schema.shards is not None:
+    if schema.placement is not None:
         yield from in_each_partition(
             schema, lambda part: reindex(part, block_size, restart, everything)
         )

@@ -26,9 +26,9 @@ def begin(migration: Migration) -> Operation[None]:
         InvalidOperation: the data was stored with another declaration of the partitions.
     """
     schema: Schema = migration.model._schema
-    if schema.shards is None:
+    if schema.placement is None:
         return
-    yield from compare(schema.shards.shards, [schema], is_write=True)
+    yield from compare(schema.placement.group, [schema], is_write=True)
     now = server_time(schema.keys.attempts)
     record = Record(migration.name, now, VERSION, 0, (yield from count_rows(schema)))
     yield Command('HSETNX', schema.keys.migrations, migration.name, record.packed())
@@ -37,7 +37,7 @@ def begin(migration: Migration) -> Operation[None]:
 def finish(migration: Migration) -> Operation[None]:
     """Note that a migration is done in all partitions of its model."""
     schema: Schema = migration.model._schema
-    if schema.shards is None:
+    if schema.placement is None:
         return
     raws = yield Pipeline(
         tuple(Command('HGET', part.keys.migrations, migration.name) for part in schema.parts)

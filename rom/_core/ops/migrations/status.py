@@ -91,7 +91,7 @@ def status_of(model_migrations: Sequence[Migration]) -> Operation[list[Migration
     schema: Schema = model_migrations[0].model._schema
     records, others = yield from read_records(schema, [each.name for each in model_migrations])
     rows = yield from count_rows(schema)
-    if schema.shards is not None:
+    if schema.placement is not None:
         for name, record in records.items():
             if record is not None and record.ended is None:
                 parts, counts = yield from parts_of(schema, name)
@@ -114,7 +114,7 @@ def progress_of_parts(migration: Migration) -> Operation[dict[int | None, Migrat
     """Return the progress of a migration in each partition; under None without partitions."""
     schema: Schema = migration.model._schema
     nothing = MigrationProgress(migration.name, schema.name, 0, 0)
-    if schema.shards is None:
+    if schema.placement is None:
         return {None: nothing}
     parts, counts = yield from parts_of(schema, migration.name)
     return {

@@ -22,13 +22,13 @@ def checked_move(model: Any, into: Any, source: Any) -> Schema:
         InvalidOperation: an argument is invalid, or the rows cannot keep their ids.
     """
     schema = checked(model)
-    placement = schema.shards
+    placement = schema.placement
     if placement is None:
         raise InvalidOperation(
             f'{schema.name}: expected a model with _shards, which says where its rows are moved; '
             'add _shards = rom.Shards(...)'
         )
-    own = placement.shards
+    own = placement.group
     if getattr(into, 'name', into) != own.name:
         raise InvalidOperation(
             f'{schema.name}: into: expected {own.name!r}, the group of the model, got {show(into)}'

@@ -63,7 +63,7 @@ class Copies:
 
     def _copy(self, rows: Sequence[Row]) -> Operation[UniqueKeyViolation | None]:
         """Copy rows, those of each partition in a commit; return one that was refused."""
-        parts = by_number(self._move.shards, rows, attrgetter('id'))
+        parts = by_number(self._move.group, rows, attrgetter('id'))
         found: list[UniqueKeyViolation | None] = yield from lockstep(
             [self._copy_into(number, own) for number, own in parts.items()]
         )
@@ -108,7 +108,7 @@ class Copies:
 
     def remove(self, ids: Sequence[int]) -> Operation[None]:
         """Remove copies."""
-        parts = by_number(self._move.shards, ids, int)
+        parts = by_number(self._move.group, ids, int)
         yield from lockstep([self._remove_from(number, own) for number, own in parts.items()])
 
     def _remove_from(self, number: int, ids: Sequence[int]) -> Operation[None]:

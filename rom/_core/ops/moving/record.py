@@ -65,14 +65,14 @@ class Move:
     """
 
     def __init__(self, whole: Schema, source: str) -> None:
-        assert whole.shards is not None
+        assert whole.placement is not None
         self.whole = whole
         self.old = with_keys(whole, whole.keys._replace(namespace=source, whole=None))
-        self.shards = whole.shards.shards
-        self.state = State(as_bytes(self.shards.name), COPYING, b'0')
-        self.mark = mark_of(self.shards.name)
+        self.group = whole.placement.group
+        self.state = State(as_bytes(self.group.name), COPYING, b'0')
+        self.mark = mark_of(self.group.name)
         self.key = self.old.keys.counter + b'moved'
-        self._partitions = partitions_of(self.shards)
+        self._partitions = partitions_of(self.group)
 
     def take_over(self) -> Operation[None]:
         """Begin the move, or continue it; no other run can write from then on.
@@ -113,7 +113,7 @@ class Move:
         if group is not None and group != self.state.group:
             raise InvalidOperation(
                 f'{self.whole.name}: its rows are being moved into the group {as_text(group)!r}, '
-                f'not {self.shards.name!r}; nothing was written. Finish that move first'
+                f'not {self.group.name!r}; nothing was written. Finish that move first'
             )
         digits = [n for raw in numbers if (n := read_digits(raw or b'')) is not None]
         if len(digits) < len(numbers) or phase not in (COPYING, CLOSING, MOVED):
@@ -132,12 +132,12 @@ class Move:
             (
                 Command('EXISTS', keys.counter),
                 Command('EXISTS', keys.live),
-                Command('HMGET', self.shards._key, *self._declaration),
+                Command('HMGET', self.group._key, *self._declaration),
             )
         )
         if stored[-1] is not None:
             raise InvalidOperation(
-                f'{self.whole.name}: the group {self.shards.name!r} has its rows already, and '
+                f'{self.whole.name}: the group {self.group.name!r} has its rows already, and '
                 f'nothing can be moved into it from {keys.namespace!r}; nothing was written. '
                 'Load a dump of those rows instead: rom dump, rom load'
             )
@@ -156,7 +156,7 @@ class Move:
     @property
     def _declaration(self) -> dict[bytes, bytes]:
         """The fields of the group's declaration; the last one is that of the model."""
-        return declaration_of(self.shards, [self.whole])
+        return declaration_of(self.group, [self.whole])
 
     def _announce(self) -> Operation[None]:
         """Have programs with `_shards` refused until all rows are moved.
@@ -168,7 +168,7 @@ class Move:
         declared, model = self._declaration, model_field(self.whole)
         del declared[model]
         moving, namespace = moving_field(self.whole), as_bytes(self.old.keys.namespace)
-        *found, other = yield Command('HMGET', self.shards._key, *declared, moving)
+        *found, other = yield Command('HMGET', self.group._key, *declared, moving)
         if other not in (None, namespace):
             # Its rows have the same ids, and one move would remove the copies of the other.
             raise InvalidOperation(
@@ -176,10 +176,10 @@ class Move:
                 f'{as_text(other)!r}, not {self.old.keys.namespace!r}; nothing was written. Finish '
                 f'that move first: rom shard --from {as_text(other)!r}'
             )
-        check_declared(self.shards, declared, dict(zip(declared, found, strict=True)))
-        steps = [(b'HSET', self.shards._key, *_flat({**declared, moving: namespace}))]
+        check_declared(self.group, declared, dict(zip(declared, found, strict=True)))
+        steps = [(b'HSET', self.group._key, *_flat({**declared, moving: namespace}))]
         fields = (*declared, moving, model)
-        check = Check((b'HMGET', self.shards._key, *fields), (*found, other, None))
+        check = Check((b'HMGET', self.group._key, *fields), (*found, other, None))
         yield from take(steps, [check])
 
     def _write(
@@ -278,13 +278,13 @@ class Move:
         yield from self.write(
             self.state._replace(phase=MOVED),
             *self._replaced(keys.live),
-            (b'SET', keys.indexes, stamp_of_move(self.shards.name)),
+            (b'SET', keys.indexes, stamp_of_move(self.group.name)),
         )
 
     def declare(self) -> Operation[None]:
         """Declare that all rows are in the partitions. It may be repeated."""
         yield from self._fence(_OPEN)
-        group = self.shards._key
+        group = self.group._key
         declared = (b'HSET', group, *_flat(self._declaration))
         yield from take([declared, (b'HDEL', group, moving_field(self.whole))])
 
@@ -302,7 +302,7 @@ class Move:
         Raises:
             InvalidOperation: another run has taken over, or all rows are moved.
         """
-        numbers = range(self.shards.partitions)
+        numbers = range(self.group.partitions)
         reads = [Command('HMGET', *self.fence_in(number)) for number in numbers]
         for _ in range(_MOST_TRIES):
             found = [fence for (fence,) in (yield Pipeline(tuple(reads)))]

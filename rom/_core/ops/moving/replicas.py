@@ -33,7 +33,7 @@ class Replicas:
 
     def __init__(self, move: Move, wanted: int) -> None:
         self._move, self._wanted = move, wanted
-        self._parts = [move.head(number) + b'durable' for number in range(move.shards.partitions)]
+        self._parts = [move.head(number) + b'durable' for number in range(move.group.partitions)]
 
     def copied(self, copies: Copies, rows: Sequence[Row]) -> Operation[list[Row]]:
         """Make the copies of rows, as `Copies.copy` does; return once replicas have them."""
@@ -52,7 +52,7 @@ class Replicas:
 
     def have_declaration(self) -> Operation[None]:
         """Wait until replicas have what the group says of the move, and the fences."""
-        yield from self._wait([*self._parts, self._move.shards._key + b':durable'])
+        yield from self._wait([*self._parts, self._move.group._key + b':durable'])
 
     def _wait(self, keys: Sequence[bytes]) -> Operation[None]:
         """Wait until replicas have all that was written to the slots of these keys.

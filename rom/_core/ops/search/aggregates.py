@@ -262,7 +262,7 @@ def tallies(query: Query[Any], tally: Aggregate | Facets, bounds: Bounds) -> Ope
     Raises:
         CorruptRowError: a row or an index is corrupt.
     """
-    if query.schema.shards is not None:
+    if query.schema.placement is not None:
         begin = partial(of_tally, tally=tally, bounds=bounds)
         each = yield from of_each(
             query, lambda one: tallies(one, tally, bounds), begin, finder(bounds)

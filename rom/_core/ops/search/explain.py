@@ -61,7 +61,7 @@ def explain(
         QueryError: `of` has another value.
         CorruptRowError: as for `rom._core.ops.search.queries.search`.
     """
-    spec, placement = query.spec, query.schema.shards
+    spec, placement = query.spec, query.schema.placement
     if of not in get_args(Of):
         raise QueryError(
             f"{query.schema.name}.query.explain(of={show(of)}): 'all' and 'count' can be "
@@ -83,7 +83,7 @@ def explain(
             plan = replace(plan, native=ranged.name)
     limits = (0, None) if is_count else (spec.offset, spec.count)
     happened = (yield from _run(query, is_count, bounds)) if run else None
-    total = 0 if placement is None else placement.shards.partitions
+    total = 0 if placement is None else placement.group.partitions
     return Explanation(query.schema.name, of, *limits, plan, happened, asked, total)
 
 

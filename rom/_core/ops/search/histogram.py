@@ -31,7 +31,7 @@ def histogram(
     """
     schema = query.schema
     tally = histogram_of(schema, column, asked)
-    is_whole = not query.spec.where.nodes and schema.shards is None
+    is_whole = not query.spec.where.nodes and schema.placement is None
     ranges = ranges_of(schema, tally) if is_whole else None
     if ranges is not None:
         counts = yield from _counts_of_ranges(query, ranges, bounds)

@@ -24,7 +24,7 @@ def count(query: Query[Any]) -> Operation[int]:
     """Return the number of matching entities, as `queries.count` does."""
     schema, nodes = query.schema, query.spec.where.nodes
     # Without a compound index, several filters need the script.
-    if nodes and (len(nodes) == 1 or schema.compounds) and schema.shards is None:
+    if nodes and (len(nodes) == 1 or schema.compounds) and schema.placement is None:
         try:
             counted = yield from _counted(Search(query, BOUNDS))
         except ServerError:

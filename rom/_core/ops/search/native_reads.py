@@ -58,7 +58,7 @@ def range_of(query: Query[Any]) -> NativeRange | None:
     schema = query.schema
     leaves_out = schema.expiry is not None or schema.soft_delete is not None
     # Beside programs with rom 1.x, an index may name rows that they have deleted.
-    if leaves_out or schema.keep_index_data or schema.absent_fields or schema.shards is not None:
+    if leaves_out or schema.keep_index_data or schema.absent_fields or schema.placement is not None:
         return None
     return make(schema, nodes[0])
 

@@ -58,7 +58,7 @@ def _word_of(query: Query[Any], column: str) -> InSet | None:
     """Return the one filter of the query, if its rows may be read by native commands."""
     schema, spec = query.schema, query.spec
     nodes = spec.where.nodes
-    if len(nodes) != 1 or type(nodes[0]) is not InSet or schema.shards is not None:
+    if len(nodes) != 1 or type(nodes[0]) is not InSet or schema.placement is not None:
         return None
     if not isinstance(column, str):
         return None  # `total` names the error

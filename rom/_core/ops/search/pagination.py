@@ -141,8 +141,8 @@ def _unplaced(query: Query[Any], row: Row) -> Operation[frozenset[str]]:
     A row that was stored before the column got its default has none until a reindex. It comes
     last, as a row without a value, and its cursor must say so.
     """
-    if query.schema.shards is not None:
-        query = query_in(query, query.schema.shards.shards.partition_of(row.id))
+    if query.schema.placement is not None:
+        query = query_in(query, query.schema.placement.group.partition_of(row.id))
         row = row._replace(id=query.schema.local_id(row.id))
     schema, found = query.schema, set()
     for order in query.spec.orders:

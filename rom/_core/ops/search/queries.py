@@ -68,7 +68,7 @@ def find(
     Raises:
         CorruptRowError: as for `search`.
     """
-    if query.schema.shards is not None:
+    if query.schema.placement is not None:
         from rom._core.ops.search.scattered import find_in_parts
 
         return (yield from find_in_parts(query, finder(bounds), scores))
@@ -114,7 +114,7 @@ def block(
     Raises:
         CorruptRowError: as for `search`.
     """
-    if query.schema.shards is not None:
+    if query.schema.placement is not None:
         from rom._core.ops.search.scattered_blocks import block_of_parts
 
         return (
@@ -157,7 +157,7 @@ def first_row(
             return rows[0]
         if is_all:
             return None
-        if query.schema.shards is not None:
+        if query.schema.placement is not None:
             # Rows that are gone do not count in several partitions, so nothing is skipped.
             if some == most:
                 return None
@@ -192,7 +192,7 @@ def count(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[int]:
 
 def _count_all(query: Query[Any], bounds: Bounds) -> Operation[int]:
     """Return the number of matching entities, whatever the limit."""
-    if query.schema.shards is not None:
+    if query.schema.placement is not None:
         from rom._core.ops.search.first_calls import of_count
         from rom._core.ops.search.scattered import of_each
 
@@ -214,7 +214,7 @@ def exists(query: Query[Any], bounds: Bounds = BOUNDS) -> Operation[bool]:
     Raises:
         CorruptRowError: the key of an index holds another type.
     """
-    if query.schema.shards is not None:
+    if query.schema.placement is not None:
         if query.spec.count == 0 or query.spec.offset:
             total = 0 if query.spec.count == 0 else (yield from _count_all(query, bounds))
             return total > query.spec.offset

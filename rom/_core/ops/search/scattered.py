@@ -75,8 +75,8 @@ def whole_query(query: Query[Any], finder: Finder, ranks: bool = True) -> Operat
         ranks: whether results are wanted, in order.
     """
     query = yield from with_word_counts(query, ranks)
-    assert query.schema.shards is not None
-    if not is_by_count(query) or query.schema.shards.shards.partitions == 1:
+    assert query.schema.placement is not None
+    if not is_by_count(query) or query.schema.placement.group.partitions == 1:
         return query
     near, spec = first_near(query), query.spec
     if ranks and near is not None and spec.where.flat() == (near,):

@@ -163,9 +163,9 @@ def _next_in_order(cursor: PartsCursor, size: int, block: Block) -> Operation[li
     rows = yield from cursor.order.merged(list(cursor.waiting.values()), size)
     at = next((at for at, row in enumerate(rows) if row.id in ends), len(rows))
     rows = rows[: at + 1]
-    placement = cursor.query.schema.shards
+    placement = cursor.query.schema.placement
     assert placement is not None
-    for number, group in by_number(placement.shards, rows, attrgetter('id')).items():
+    for number, group in by_number(placement.group, rows, attrgetter('id')).items():
         del cursor.waiting[number][: len(group)]
     return rows
 

@@ -138,9 +138,9 @@ def mark_in(mark: SortCursor, part: Part, goes_down: bool) -> SortCursor:
 def asked_partitions(query: Query[Any]) -> list[int]:
     """Return the numbers of the partitions that may have results, in ascending order."""
     schema = query.schema
-    assert schema.shards is not None
-    found = _asked(schema, schema.shards, query.spec.where)
-    return sorted(range(schema.shards.shards.partitions) if found is None else found)
+    assert schema.placement is not None
+    found = _asked(schema, schema.placement, query.spec.where)
+    return sorted(range(schema.placement.group.partitions) if found is None else found)
 
 
 def _asked(schema: Schema, placement: Placement, node: Node) -> set[int] | None:
@@ -152,7 +152,7 @@ def _asked(schema: Schema, placement: Placement, node: Node) -> set[int] | None:
     if isinstance(node, AnyOf):
         return _union([_asked(schema, placement, part) for part in node.nodes])
     if isinstance(node, Ids):
-        return {placement.shards.partition_of(id) for id in node.ids}
+        return {placement.group.partition_of(id) for id in node.ids}
     label = getattr(node, 'label', None)
     if not isinstance(label, FilterLabel) or label.column not in placement.deciders:
         return None
@@ -178,11 +178,11 @@ def _union(each: Iterable[set[int] | None]) -> set[int] | None:
 def _beside(placement: Placement, node: Node) -> set[int] | None:
     """Return the partitions of the entities that a relation is filtered by."""
     if isinstance(node, Referring):
-        return {placement.shards.partition_of(id) for id in node.ids}
+        return {placement.group.partition_of(id) for id in node.ids}
     if isinstance(node, InRange) and node.low == node.high and node.exact is None:
         id = float(node.low)
         if id.is_integer() and id > 0:
-            return {placement.shards.partition_of(int(id))}
+            return {placement.group.partition_of(int(id))}
     return None
 
 

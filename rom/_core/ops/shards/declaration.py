@@ -41,10 +41,10 @@ def declared(
     """
     pool = getattr(connection, 'connection_pool', connection)
     met = _compared.setdefault(pool, set())
-    assert schema.shards is not None
+    assert schema.placement is not None
     # A commit may write rows of every model of the group.
-    fresh = [one for one in schema.shards.shards._members if id(one) not in met]
-    if fresh and (yield from compare(schema.shards.shards, fresh, is_write)):
+    fresh = [one for one in schema.placement.group._members if id(one) not in met]
+    if fresh and (yield from compare(schema.placement.group, fresh, is_write)):
         for one in fresh:
             met.add(id(one))
             weakref.finalize(one, met.discard, id(one))  # a later schema may get the same id
@@ -128,7 +128,7 @@ def _check_unsharded(schemas: Sequence[Schema]) -> Operation[None]:
 def declaration_of(shards: Shards, schemas: Sequence[Schema]) -> dict[bytes, bytes]:
     """Return the fields of the declaration of a group, for some of its models."""
     wanted = {b'partitions': b'%d' % shards.partitions, b'tags': b'%d' % VERSION}
-    return wanted | {model_field(one): as_bytes(str(one.shards)) for one in schemas}
+    return wanted | {model_field(one): as_bytes(str(one.placement)) for one in schemas}
 
 
 def model_field(schema: Schema) -> bytes:

@@ -53,8 +53,8 @@ def find_leftovers(
     Returns:
         The cursor of the next ones, None at the end, and the leftovers.
     """
-    assert whole.shards is not None
-    partitions = partitions_of(whole.shards.shards)
+    assert whole.placement is not None
+    partitions = partitions_of(whole.placement.group)
     after, some = yield from _entries_without_rows(partitions, number, name, cursor, size)
     found: list[DirectoryEntry] = []
     for one in some:

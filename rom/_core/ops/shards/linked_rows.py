@@ -45,8 +45,8 @@ def _target_of(schema: Schema, name: str) -> Schema:
     column: Any = schema.columns[name]
     model = column.get_related_model()
     target: Schema = model._schema
-    group = schema.part.whole.shards.shards
-    if target.shards is not None and target.shards.shards._key == group._key:
+    group = schema.part.whole.placement.group
+    if target.placement is not None and target.placement.group._key == group._key:
         return target
     raise InvalidOperation(
         f'{schema.name}.{name}: {model.__name__} is not in the group {group.name!r}, so a commit '

@@ -60,7 +60,7 @@ def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
         schema: the schema of the model.
         error: the error of the operation.
     """
-    if schema.shards is not None or not _is_of_type(error):
+    if schema.placement is not None or not _is_of_type(error):
         return error
     try:
         (mark,) = yield Pipeline((Command('HGET', schema.keys.counter, FIELD),), optional=1)
@@ -125,8 +125,8 @@ def moving_field(schema: Schema) -> bytes:
 
 def moving_error(schema: Schema, namespace: str) -> ModelMovedError:
     """Return the error for a program with `_shards`, as long as not all rows are moved."""
-    assert schema.shards is not None
-    group = schema.shards.shards.name
+    assert schema.placement is not None
+    group = schema.placement.group.name
     return ModelMovedError(
         f'{schema.name}: its rows are still in the namespace {namespace!r}, without '
         f'partitions; nothing was sent. Move them: rom shard {schema.name} --into {group}'

@@ -143,5 +143,5 @@ def local_keys(schema: Schema) -> frozenset[bytes]:
     """
     if schema.part is None:
         return frozenset()
-    deciders = {*schema.part.whole.shards.deciders}
+    deciders = {*schema.part.whole.placement.deciders}
     return frozenset(one.key for one in schema.uniques if not deciders.isdisjoint(one.columns))

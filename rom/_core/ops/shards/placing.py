@@ -36,7 +36,7 @@ def located(changes: Sequence[Change]) -> list[Change]:
         ColumnError: `_shard_with` leads to another group.
     """
     for change in changes:
-        if change.schema.shards is not None:
+        if change.schema.placement is not None:
             return _in_partitions_of(changes)
     return list(changes)
 
@@ -44,7 +44,7 @@ def located(changes: Sequence[Change]) -> list[Change]:
 def _in_partitions_of(changes: Sequence[Change]) -> list[Change]:
     numbers = [_number_of(change) for change in changes]
     known = {number for number in numbers if number is not None}
-    groups = {of.shards._key for each in changes if (of := each.schema.shards) is not None}
+    groups = {of.group._key for each in changes if (of := each.schema.placement) is not None}
     if _OUTSIDE in known or len(groups) > 1:
         raise _groups_error(changes)
     free = min(known) if known else next_partition(changes[0].schema)
@@ -54,16 +54,16 @@ def _in_partitions_of(changes: Sequence[Change]) -> list[Change]:
 
 def next_partition(schema: Schema) -> int:
     """Return the partition of new rows that may be in any."""
-    assert schema.shards is not None
-    return schema.shards.shards._next_partition()
+    assert schema.placement is not None
+    return schema.placement.group._next_partition()
 
 
 def _groups_error(changes: Sequence[Change]) -> InvalidOperation:
     """Return the error for a commit that no transaction of one group can carry out."""
     each = {
-        change.schema.name: 'no group' if of is None else f'the group {of.shards.name!r}'
+        change.schema.name: 'no group' if of is None else f'the group {of.group.name!r}'
         for change in changes
-        for of in (change.schema.shards,)
+        for of in (change.schema.placement,)
     }
     where = ', '.join(f'{name} is in {what}' for name, what in list(each.items())[:4])
     remedy = 'Save them one after the other, or give the models the same rom.Shards'
@@ -81,37 +81,37 @@ def _groups_error(changes: Sequence[Change]) -> InvalidOperation:
 def _number_of(change: Change) -> int | None:
     """Return the partition of a change; None: any."""
     schema = change.schema
-    placement = schema.shards
+    placement = schema.placement
     if placement is None:
         return _OUTSIDE
     if change.kind != 'delete':
         _check_neighbour(schema)
         _check_decider(change)
     if change.id is not None:
-        return placement.shards.partition_of(change.id)
+        return placement.group.partition_of(change.id)
     return placement.number_of(schema, change.wanted)
 
 
 @lru_cache(maxsize=256)
 def _check_neighbour(schema: Schema) -> None:
     """Raise ColumnError if `_shard_with` leads to a model that is not in the same group."""
-    placement = schema.shards
+    placement = schema.placement
     if placement is None or placement.beside is None:
         return
     column: Any = schema.columns[placement.beside]
     target = column.get_related_model()
-    other = target._schema.shards
-    if other is None or other.shards._key != placement.shards._key:
+    other = target._schema.placement
+    if other is None or other.group._key != placement.group._key:
         raise ColumnError(
             f'{schema.name}._shard_with: {placement.beside!r} refers to {target.__name__}, which '
-            f'is not in the group {placement.shards.name!r}, so no row can be beside it; nothing '
+            f'is not in the group {placement.group.name!r}, so no row can be beside it; nothing '
             f'was written. Give {target.__name__} the same rom.Shards, or use another rule'
         )
 
 
 def _check_decider(change: Change) -> None:
     """Raise InvalidColumnValue for a change that would put the row into another partition."""
-    schema, placement = change.schema, change.schema.shards
+    schema, placement = change.schema, change.schema.placement
     assert placement is not None
     if change.id is None:
         return
@@ -137,7 +137,7 @@ def _stays(change: Change, placement: Placement, name: str) -> bool:
     if name != placement.beside and not is_first:
         return False
     number = placement.number_at(change.schema, name, raw)
-    return number == placement.shards.partition_of(change.id)
+    return number == placement.group.partition_of(change.id)
 
 
 def _shown(raw: bytes | None) -> str:
@@ -181,10 +181,10 @@ def by_partition(schema: Schema, items: Iterable[T], id_of: Callable[[T], int]) 
         items: ids, or what has one.
         id_of: returns the id of an item.
     """
-    if schema.shards is None:
+    if schema.placement is None:
         own = list(items)
         return [own] if own else []
-    return list(by_number(schema.shards.shards, items, id_of).values())
+    return list(by_number(schema.placement.group, items, id_of).values())
 
 
 def by_number(shards: Shards, items: Iterable[T], id_of: Callable[[T], int]) -> dict[int, list[T]]:

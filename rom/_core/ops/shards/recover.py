@@ -48,9 +48,9 @@ class Left(NamedTuple):
 
 def recovery(schema: Schema) -> Operation[Recovered]:
     """Finish what was left behind in the group of a model; nothing for one without a group."""
-    if schema.shards is None:
+    if schema.placement is None:
         return Recovered()
-    return (yield from recover(partitions_of(schema.shards.shards)))
+    return (yield from recover(partitions_of(schema.placement.group)))
 
 
 def left_behind(partitions: Partitions) -> Operation[list[Left]]:

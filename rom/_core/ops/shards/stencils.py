@@ -80,8 +80,8 @@ def stencilled(
         first: the script of the first one.
         last: the script of the last one.
     """
-    assert query.schema.shards is not None
-    tag = partitions_of(query.schema.shards.shards).tag
+    assert query.schema.placement is not None
+    tag = partitions_of(query.schema.placement.group).tag
     name, key, request, parts = first
     stem = tag(numbers[0])
     made = []

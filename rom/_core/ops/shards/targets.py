@@ -27,8 +27,8 @@ def target_partitions(query: Query[Any]) -> Operation[list[int]]:
     node = next(directed, None)
     if not isinstance(node, InUnique) or len(node.values) >= len(numbers):
         return numbers
-    assert query.schema.shards is not None
-    partitions = partitions_of(query.schema.shards.shards)
+    assert query.schema.placement is not None
+    partitions = partitions_of(query.schema.placement.group)
     name = node.key.removeprefix(query.schema.keys.head)
     name = partitions.name(0, query.schema.at(0).keys.head) + name
     values = [Value(0, name, value) for value in node.values]

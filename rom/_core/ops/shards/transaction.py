@@ -76,7 +76,7 @@ class Transaction(Attempt):
     def of(cls, changes: Sequence[Change], purpose: object = None) -> Transaction:
         """Return a new transaction of changes in terms of their partitions."""
         parts = [part for change in changes if (part := change.schema.part) is not None]
-        partitions = partitions_of(parts[0].whole.shards.shards)
+        partitions = partitions_of(parts[0].whole.placement.group)
         return cls(partitions, changes, [part.number for part in parts], purpose)
 
     def include(self, numbers: Iterable[int]) -> None:

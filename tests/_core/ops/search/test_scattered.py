@@ -349,7 +349,7 @@ class ScatteredItem(rom.Model):
 
 
 def place_of(city: str) -> int:
-    placement = ScatteredStore._schema.shards
+    placement = ScatteredStore._schema.placement
     assert placement is not None
     return placement.number_by(ScatteredStore._columns['city'], city.encode())
 
