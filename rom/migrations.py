@@ -40,7 +40,8 @@ from rom._core.ops.maintenance.progress import Job, Progress, advance
 from rom._core.ops.maintenance.reindex import Pace, Reindexed
 from rom._core.ops.migrations import run
 from rom._core.ops.migrations.batches import Migrated
-from rom._core.ops.migrations.record import Fence, Skipped
+from rom._core.ops.migrations.keeper import Fence
+from rom._core.ops.migrations.record import Skipped
 from rom._core.ops.migrations.status import (
     MigrationProgress,
     MigrationStatus,

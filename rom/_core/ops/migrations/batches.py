@@ -23,7 +23,8 @@ from rom._core.ops.commits.commit_errors import error_of, same_row
 from rom._core.ops.load_rows import load
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.maintenance.reindex import Reindexed
-from rom._core.ops.migrations.record import Keeper, Record, Skipped
+from rom._core.ops.migrations.keeper import Keeper
+from rom._core.ops.migrations.record import Record, Skipped
 from rom._core.ops.requests import Operation
 from rom._core.ops.rows import Row, seen_row
 from rom._core.ops.search.row_scan import every_row, stretch

@@ -10,7 +10,8 @@ from rom._core.migrations.migration import Migration
 from rom._core.ops.index_fingerprint import counted_in
 from rom._core.ops.maintenance.progress import Job
 from rom._core.ops.migrations.batches import Batches
-from rom._core.ops.migrations.record import Fence, Keeper, Record, merged, record_in
+from rom._core.ops.migrations.keeper import Fence, Keeper
+from rom._core.ops.migrations.record import Record, merged, record_in
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.search.row_scan import count_rows, last_id
 from rom._core.ops.shards.declaration import compare
