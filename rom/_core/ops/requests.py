@@ -5,7 +5,7 @@ it is written once for blocking and asyncio programs, and can be tested by sendi
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 T = TypeVar('T')
@@ -154,12 +154,29 @@ def arriving(pipeline: Pipeline) -> Operation[Iterator[Any] | ReplyStream]:
     return replies if isinstance(replies, ReplyStream) else iter(replies)
 
 
-def continued(operation: Operation[T], request: Request) -> Operation[T]:
-    """Carry out the rest of an operation that waits for the reply to a request."""
+def send(request: Request) -> Operation[Any]:
+    """Return the reply to one request."""
+    return (yield request)
+
+
+def answered(
+    operation: Operation[T],
+    answer: Callable[[Request], Operation[Any]],
+    request: Request | None = None,
+) -> Operation[T]:
+    """Run an operation, each of whose requests is answered by another operation.
+
+    Args:
+        operation: the operation. It gets what `answer` returns, or its error.
+        answer: returns the operation that answers a request.
+        request: the request that the operation waits for; None: it has not begun.
+    """
     try:
+        if request is None:
+            request = next(operation)
         while True:
             try:
-                reply = yield request
+                reply = yield from answer(request)
             except BaseException as error:
                 request = operation.throw(error)
             else:

@@ -13,9 +13,10 @@ from rom._core.ops.requests import (
     ReplyStream,
     Request,
     Rest,
+    answered,
     arriving,
-    continued,
     next_reply,
+    send,
 )
 
 
@@ -65,7 +66,7 @@ def alongside(operation: Operation[Any], asides: tuple[Aside, ...] | Choose) -> 
                 request = operation.send(own if isinstance(request, Pipeline) else own[0])
     except StopIteration as end:
         return end.value
-    return (yield from continued(operation, request))
+    return (yield from answered(operation, send, request))
 
 
 def together(*operations: Operation[Any]) -> Operation[list[Any]]:
@@ -124,8 +125,13 @@ class _Replies(Iterator[Any]):
         self._left -= number
         return iter((yield from self._taken(number)))
 
-    def read_all(self) -> Operation[None]:
-        """Read the replies that have not arrived yet, before another request is sent."""
+    def answer(self, request: Request) -> Operation[Any]:
+        """Send another request, after the replies that have not arrived yet were read."""
+        if not isinstance(request, (Rest, Next)):
+            yield from self._read_all()
+        return (yield request)
+
+    def _read_all(self) -> Operation[None]:
         if isinstance(self._replies, Iterator):
             self._replies = iter(list(self._replies))
         else:
@@ -148,16 +154,10 @@ def _finish(operation: Operation[Any], first: Any, replies: _Replies) -> Operati
     try:
         reply = own if isinstance(first, Pipeline) else next(own)
         request: Request = operation.send(reply)
-        while True:
-            if not isinstance(request, (Rest, Next)):
-                yield from replies.read_all()
-            try:
-                reply = yield request
-            except BaseException as error:
-                request = operation.throw(error)
-            else:
-                request = operation.send(reply)
     except StopIteration as end:
-        for _ in own:
-            pass  # replies that the operation did not read
-        return end.value
+        result = end.value
+    else:
+        result = yield from answered(operation, replies.answer, request)
+    for _ in own:
+        pass  # replies that the operation did not read
+    return result

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from rom._core.encoding.keys import hash_tag
 from rom._core.encoding.wire import unpack
 from rom._core.ops.commits.attempts import LIFE
-from rom._core.ops.requests import Command, Operation, Pipeline, Request, Script
+from rom._core.ops.requests import Command, Operation, Pipeline, Request, Script, answered
 from rom._core.support.clock import elapsed
 
 if TYPE_CHECKING:
@@ -93,19 +93,13 @@ class Receipt(NamedTuple):
 
 def noting(operation: Operation[T], receipts: list[Receipt]) -> Operation[T]:
     """Run an operation, and collect the receipts of its commits."""
-    try:
-        request = next(operation)
-        while True:
-            try:
-                reply = yield request
-            except BaseException as error:
-                request = operation.throw(error)
-            else:
-                receipts += _receipts_of(request, reply)
-                request = operation.send(reply)
-    except StopIteration as end:
-        result: T = end.value
-        return result
+
+    def answer(request: Request) -> Operation[Any]:
+        reply = yield request
+        receipts.extend(_receipts_of(request, reply))
+        return reply
+
+    return (yield from answered(operation, answer))
 
 
 def _receipts_of(request: Request, reply: Any) -> Iterator[Receipt]:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script
+from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script, answered
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.native_reads import range_of
@@ -201,23 +201,16 @@ def _run(query: Query[Any], is_count: bool, bounds: Bounds) -> Operation[Run]:
 
 def _watched(operation: Operation[T], calls: list[Call]) -> Operation[T]:
     """Run an operation unchanged, and append a report of each of its calls to `calls`."""
-    try:
-        request = next(operation)
-        while True:
-            if isinstance(request, Rest):
-                request = operation.send((yield request))
-                continue
-            begun = perf_counter()
-            try:
-                reply = yield _with_report(request)
-            except Exception as error:
-                request = operation.throw(error)
-                continue
-            calls.append(_call(request, reply, _since(begun)))
-            request = operation.send(_without_report(request, reply))
-    except StopIteration as end:
-        result: T = end.value
-        return result
+
+    def answer(request: Request) -> Operation[Any]:
+        if isinstance(request, Rest):
+            return (yield request)
+        begun = perf_counter()
+        reply = yield _with_report(request)
+        calls.append(_call(request, reply, _since(begun)))
+        return _without_report(request, reply)
+
+    return (yield from answered(operation, answer))
 
 
 def _since(begun: float) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from rom._core.encoding.text import as_bytes, as_text
-from rom._core.ops.requests import Command, Operation, Pipeline, Script
+from rom._core.ops.requests import Command, Operation, Pipeline, Request, Script, answered
 from rom._core.ops.shards.moved import (
     counter_in,
     counter_key,
@@ -154,24 +154,16 @@ def check_declared(
 def _in_partitions(schema: Schema, operation: Operation[Any]) -> Operation[Any]:
     """Run an operation; refuse requests that use the keys of the model over all partitions."""
     head = schema.keys.head
-    try:
-        request = next(operation)
-        while True:
-            if isinstance(request, (Command, Script, Pipeline)) and _uses(head, request):
-                raise InvalidOperation(
-                    f'{schema.name} has _shards, and this operation is not supported over '
-                    'partitions yet; nothing was sent'
-                )
-            try:
-                reply = yield request
-            except BaseException as error:
-                request = operation.throw(error)
-            else:
-                request = operation.send(reply)
-    except StopIteration as end:
-        return end.value
-    finally:
-        operation.close()
+
+    def answer(request: Request) -> Operation[Any]:
+        if isinstance(request, (Command, Script, Pipeline)) and _uses(head, request):
+            raise InvalidOperation(
+                f'{schema.name} has _shards, and this operation is not supported over '
+                'partitions yet; nothing was sent'
+            )
+        return (yield request)
+
+    return (yield from answered(operation, answer))
 
 
 def _uses(head: bytes, request: Command | Script | Pipeline) -> bool:

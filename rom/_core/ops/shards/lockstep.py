@@ -15,7 +15,8 @@ from rom._core.ops.requests import (
     Rest,
     RowReads,
     Script,
-    continued,
+    answered,
+    send,
 )
 
 T = TypeVar('T')
@@ -64,7 +65,7 @@ def resumed(operation: Operation[T], request: Request, reply: Any) -> Operation[
     except StopIteration as end:
         result: T = end.value
         return result
-    return (yield from continued(operation, wanted))
+    return (yield from answered(operation, send, wanted))
 
 
 def _step(runs: Sequence[_Run]) -> Operation[None]:
