@@ -1,7 +1,6 @@
-"""Partitions whose masters are killed: what was acknowledged as durable is not lost.
+"""Partitions whose masters are killed: a durable commit is kept as a whole, or lost as a whole.
 
-What was not acknowledged may be lost in one partition and kept in another one, so nothing is said
-of it here (see "Promises and limits" in docs/design/shards.rst).
+What was acknowledged is kept. See "Promises and limits" in docs/design/shards.rst.
 """
 
 from __future__ import annotations
@@ -145,10 +144,17 @@ def _wait_for_more(programs: list[Program], more: int, of_all: bool = False) -> 
 
 def _assert_kept(deeds: list[Deed]) -> None:
     rom.maintenance.recover(KilledPurse)
-    found = [one.op for one in KilledReceipt.query.all()]
+    receipts = KilledReceipt.query.all()
+    found = [one.op for one in receipts]
     assert {deed.op for deed in deeds if deed.is_acknowledged} <= set(found)
     assert len(set(found)) == len(found)
     for deed in deeds:
         if deed.is_acknowledged:
             receipt = KilledReceipt.get_by(op=deed.op)
             assert receipt is not None and receipt.op == deed.op
+    balances = dict.fromkeys([purse.id for purse in KilledPurse.query.all()], MONEY)
+    for receipt in receipts:
+        balances[receipt.source] -= receipt.amount
+        balances[receipt.target] += receipt.amount
+    assert {purse.id: purse.balance for purse in KilledPurse.query.all()} == balances
+    assert len(balances) == PURSES

@@ -30,6 +30,7 @@ from rom._core.drivers.shared_replies import Lost, Stream
 from rom._core.drivers.shared_requests import converted, converted_of
 from rom._core.ops.commits.attempts import note_given_up
 from rom._core.ops.requests import (
+    NO_TRIP,
     Command,
     Destination,
     Next,
@@ -45,7 +46,6 @@ from rom.exceptions import ORMError
 
 T = TypeVar('T')
 
-_NO_TRIP = (Destination, Rest, Next)
 # A future of a shared connection may have these in the place of a reply.
 _NO_REPLY = (Exception, Lost)
 
@@ -146,14 +146,16 @@ class AsyncDriver:
             if isinstance(reply, _NO_REPLY):
                 return await self._end(request, reply)
             return converted_of(self.connection, request, reply)
-        if isinstance(request, _NO_TRIP):
+        if isinstance(request, NO_TRIP):
             if isinstance(request, Destination):
                 if request.heads:
                     check_one_tag(self.connection, request.heads)
                 return self.connection
-            await asyncio.sleep(request.seconds if isinstance(request, Rest) else 0)
-            return True
-        assert not isinstance(request, Next)  # `run` takes the reply
+            assert not isinstance(request, Next)  # `run` takes the reply
+            if isinstance(request, Rest):
+                await asyncio.sleep(request.seconds)
+                return True
+            return False
         if isinstance(request, RowReads):
             return await self._rows(request)
         sending = Sending(self.connection, request)

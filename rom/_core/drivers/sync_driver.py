@@ -23,6 +23,7 @@ from rom._core.drivers.replicas import reader_of
 from rom._core.drivers.send_outcome import Sending, counted
 from rom._core.ops.commits.attempts import note_given_up
 from rom._core.ops.requests import (
+    NO_TRIP,
     Command,
     Destination,
     Next,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar('T')
 
-_NO_TRIP = (Destination, Rest, Next)
 
 # Commands whose replies the client library does not convert.
 _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'FCALL_RO', 'HMGET', 'GET'))
@@ -115,13 +115,13 @@ class SyncDriver:
                 out; or the server kept refusing requests.
             ServerError: the server answered with an error.
         """
-        if isinstance(request, _NO_TRIP):
+        if isinstance(request, NO_TRIP):
             if isinstance(request, Destination):
                 if request.heads:
                     check_one_tag(self.connection, request.heads)
                 return self.connection
-            assert isinstance(request, Rest)  # this driver answers with no ReplyStream
-            if request.seconds:
+            assert not isinstance(request, Next)  # this driver answers with no ReplyStream
+            if isinstance(request, Rest) and request.seconds:
                 time.sleep(request.seconds)
             return False
         if isinstance(request, Pipeline):

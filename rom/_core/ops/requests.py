@@ -112,6 +112,21 @@ class Rest(NamedTuple):
     seconds: float = 0.0
 
 
+class Barrier(NamedTuple):
+    """Waits until replicas have all writes so far, if the caller waits for replicas.
+
+    `rom._core.ops.commits.replication.Replication` answers it, with True. Otherwise there is no
+    round trip, and the reply is False.
+
+    Attributes:
+        is_decided: the writes so far are of a commit that is decided. Else nothing counts yet.
+        key: a key of a slot that another program has written to, and that replicas must have too.
+    """
+
+    is_decided: bool = False
+    key: bytes | None = None
+
+
 class ReplyStream(ABC):
     """The replies of a pipeline that is read one by one, where each of them is awaited."""
 
@@ -133,8 +148,11 @@ class Next(NamedTuple):
 
 
 Sent: TypeAlias = Command | Script | Pipeline
-Request: TypeAlias = Sent | RowReads | Destination | Rest | Next
+Request: TypeAlias = Sent | RowReads | Destination | Rest | Barrier | Next
 Operation: TypeAlias = Generator[Request, Any, T]
+
+#: The requests that take no round trip.
+NO_TRIP = (Destination, Rest, Barrier, Next)
 
 
 def next_reply(replies: Iterator[Any] | ReplyStream) -> Operation[Any]:

@@ -5,14 +5,12 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from rom._core.ops.requests import (
+    NO_TRIP,
     Command,
-    Destination,
-    Next,
     Operation,
     Pipeline,
     ReplyStream,
     Request,
-    Rest,
     answered,
     arriving,
     next_reply,
@@ -48,7 +46,7 @@ def alongside(operation: Operation[Any], asides: tuple[Aside, ...] | Choose) -> 
     """
     try:
         request = next(operation)
-        while isinstance(request, (Destination, Rest)):  # no round trip
+        while isinstance(request, NO_TRIP):
             request = operation.send((yield request))
         requests = _parts(request)
         found = asides(requests) if callable(asides) else asides
@@ -127,7 +125,7 @@ class _Replies(Iterator[Any]):
 
     def answer(self, request: Request) -> Operation[Any]:
         """Send another request, after the replies that have not arrived yet were read."""
-        if not isinstance(request, (Rest, Next)):
+        if not isinstance(request, NO_TRIP):
             yield from self._read_all()
         return (yield request)
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis.asyncio
 
@@ -17,8 +17,7 @@ from rom._core.drivers.client_support import running_loop
 from rom._core.drivers.connections import connection_of
 from rom._core.drivers.errors import translate_errors
 from rom._core.model import Model
-from rom._core.ops.commits.receipts import Receipt, noting
-from rom._core.ops.commits.replication import number_of_replicas, wait_for_replicas
+from rom._core.ops.commits.replication import Replications, number_of_replicas
 from rom._core.ops.shards.moved import explained
 from rom._core.sessions.async_queries import AsyncSessionQueries
 from rom._core.sessions.parts import Work
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 T = TypeVar('T')
-#: The receipts of commits, by model.
-Receipts: TypeAlias = dict[type[Model], list[Receipt]]
 
 
 class AsyncSession(AsyncSessionQueries):
@@ -105,15 +102,17 @@ class AsyncSession(AsyncSessionQueries):
         else:
             self.rollback()
 
-    async def _run(self, work: Work[T], reads: bool = True, receipts: Receipts | None = None) -> T:
+    async def _run(self, work: Work[T], reads: bool = True, waits: Replications | None = None) -> T:
         """Run an operation.
 
         Args:
             work: the operation.
             reads: the operation only reads, so replicas may answer if the session uses them.
-            receipts: takes the receipts of the commits, by model, if the caller waits for replicas.
+            waits: the replicas that commits wait for, if they do.
         """
         from_replicas = reads and self._replicas
+        if waits is None and self._durable:
+            waits = Replications(self._durable)  # a read may carry out a commit that it meets
         try:
             step = next(work)
             while True:
@@ -125,8 +124,8 @@ class AsyncSession(AsyncSessionQueries):
                     if True:  # asyncio
                         if step.in_a_crowd is not None and driver.is_crowded:
                             operation = step.in_a_crowd
-                    if receipts is not None:
-                        operation = noting(operation, receipts.setdefault(step.model, []))
+                    if waits is not None and (not reads or step.model._schema.placement):
+                        operation = waits.of(step.model).watch(operation)
                     operation = watched(step.model, operation, driver.connection, not reads)
                     reply = await driver.run(operation)
                 except (CorruptRowError, ServerError) as error:
@@ -145,7 +144,7 @@ class AsyncSession(AsyncSessionQueries):
     async def _run_alone(self, work: Work[T], durable: bool | int | None = None) -> T:
         """Run an operation that writes, while no other task or thread writes in this session."""
         wanted = self._durable if durable is None else number_of_replicas(durable)
-        receipts: Receipts | None = {} if wanted else None
+        waits = Replications(wanted) if wanted else None
         queue = self._identity.write_queue
         if True:  # asyncio
             loop = running_loop()
@@ -154,17 +153,15 @@ class AsyncSession(AsyncSessionQueries):
             if True:  # asyncio
                 async with lock:
                     number = await queue.take_awaited(work)
-                    result = await self._run(work, False, receipts)
+                    result = await self._run(work, False, waits)
             else:  # blocking
                 number = queue.take(work)
-                result = self._run(work, False, receipts)
+                result = self._run(work, False, waits)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
         queue.give_back(number)
-        for model, own in (receipts or {}).items():
-            if own:
-                driver = self._driver(model)
-                await driver.run(wait_for_replicas(model._schema, own, wanted))
+        for model, replication in waits.by_model.items() if waits is not None else ():
+            await self._driver(model).run(replication.wait())
         return result
 
     def _driver(self, model: type[Model], from_replicas: bool = False) -> AsyncDriver:

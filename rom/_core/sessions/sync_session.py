@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import redis
 
@@ -15,8 +15,7 @@ from rom._core.drivers.connections import connection_of
 from rom._core.drivers.errors import translate_errors
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.model import Model
-from rom._core.ops.commits.receipts import Receipt, noting
-from rom._core.ops.commits.replication import number_of_replicas, wait_for_replicas
+from rom._core.ops.commits.replication import Replications, number_of_replicas
 from rom._core.ops.shards.moved import explained
 from rom._core.sessions.parts import Work
 from rom._core.sessions.stale_index_warning import watched
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 M = TypeVar('M', bound=Model)
 R = TypeVar('R')
 T = TypeVar('T')
-#: The receipts of commits, by model.
-Receipts: TypeAlias = dict[type[Model], list[Receipt]]
 
 
 class Session(SessionQueries):
@@ -87,15 +84,17 @@ class Session(SessionQueries):
         else:
             self.rollback()
 
-    def _run(self, work: Work[T], reads: bool = True, receipts: Receipts | None = None) -> T:
+    def _run(self, work: Work[T], reads: bool = True, waits: Replications | None = None) -> T:
         """Run an operation.
 
         Args:
             work: the operation.
             reads: the operation only reads, so replicas may answer if the session uses them.
-            receipts: takes the receipts of the commits, by model, if the caller waits for replicas.
+            waits: the replicas that commits wait for, if they do.
         """
         from_replicas = reads and self._replicas
+        if waits is None and self._durable:
+            waits = Replications(self._durable)  # a read may carry out a commit that it meets
         try:
             step = next(work)
             while True:
@@ -104,8 +103,8 @@ class Session(SessionQueries):
                     operation = step.operation
                     if step.nearby is not None and driver.is_near:
                         operation = step.nearby
-                    if receipts is not None:
-                        operation = noting(operation, receipts.setdefault(step.model, []))
+                    if waits is not None and (not reads or step.model._schema.placement):
+                        operation = waits.of(step.model).watch(operation)
                     operation = watched(step.model, operation, driver.connection, not reads)
                     reply = driver.run(operation)
                 except (CorruptRowError, ServerError) as error:
@@ -124,18 +123,16 @@ class Session(SessionQueries):
     def _run_alone(self, work: Work[T], durable: bool | int | None = None) -> T:
         """Run an operation that writes, while no other thread writes in this session."""
         wanted = self._durable if durable is None else number_of_replicas(durable)
-        receipts: Receipts | None = {} if wanted else None
+        waits = Replications(wanted) if wanted else None
         queue = self._identity.write_queue
         try:
             number = queue.take(work)
-            result = self._run(work, False, receipts)
+            result = self._run(work, False, waits)
         finally:
             work.close()  # in case it was cancelled, or interrupted, before it began
         queue.give_back(number)
-        for model, own in (receipts or {}).items():
-            if own:
-                driver = self._driver(model)
-                driver.run(wait_for_replicas(model._schema, own, wanted))
+        for model, replication in waits.by_model.items() if waits is not None else ():
+            self._driver(model).run(replication.wait())
         return result
 
     def _driver(self, model: type[Model], from_replicas: bool = False) -> SyncDriver:

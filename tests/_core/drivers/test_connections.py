@@ -12,7 +12,7 @@ import redis
 from redis.sentinel import Sentinel
 
 import rom
-from rom._core.drivers import connections
+from rom._core.drivers import connections, urls
 from rom._core.drivers.async_clients import async_connection
 from tests.support.patience import PATIENCE
 from tests.support.servers import Server
@@ -100,7 +100,7 @@ def test_the_client_of_a_base_behind_the_model(name: str) -> None:
 @pytest.mark.parametrize('url', ['http://example.org', 'nonsense', ''])
 def test_no_url(url: str) -> None:
     with pytest.raises(rom.ORMError, match='embedded:PATH'):
-        connections.open_url(url)
+        urls.open_url(url)
 
 
 def test_embedded_keeps_data_in_a_folder(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from rom._core.encoding.keys import hash_tag
-from rom._core.ops.requests import Destination, Pipeline, Rest
+from rom._core.ops.requests import NO_TRIP, Pipeline
 from rom.exceptions import ORMError, ServerUnavailable
 from tests.faults.shards.world import World, key_of
 
@@ -25,7 +25,7 @@ class Client:
         """Go on to the next trip, or to the end."""
         try:
             request = go()
-            while isinstance(request, (Destination, Rest)):
+            while isinstance(request, NO_TRIP):
                 request = self._operation.send(self._world.all_of(request))
         except (StopIteration, ORMError):
             self.is_alive = False

@@ -10,7 +10,7 @@ import redis
 from rom._core.drivers.commands import command_of
 from rom._core.drivers.scripts import loaded
 from rom._core.encoding.wire import pack, unpack, unpack_list
-from rom._core.ops.requests import Command, Destination, Pipeline, Rest, Script
+from rom._core.ops.requests import NO_TRIP, Command, Destination, Pipeline, Script
 from rom._core.ops.shards.partitions import Entry
 from rom._core.ops.shards.patience import Patience
 from rom._core.ops.shards.transaction import Transaction
@@ -105,7 +105,7 @@ class World:
             return [self.run(one) for one in request.requests]
         if isinstance(request, Destination):
             return self.connection
-        return None if isinstance(request, Rest) else self.run(request)
+        return None if isinstance(request, NO_TRIP) else self.run(request)
 
     def meet_late(self) -> None:
         """Carry out some of the requests that are on their way."""

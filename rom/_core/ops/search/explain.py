@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_args
 
 from rom._core.encoding.text import show
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.requests import Operation, Pipeline, Request, Rest, Script, answered
+from rom._core.ops.requests import NO_TRIP, Operation, Pipeline, Request, Script, answered
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import BOUNDS, Bounds
 from rom._core.ops.search.native_reads import range_of
@@ -203,7 +203,7 @@ def _watched(operation: Operation[T], calls: list[Call]) -> Operation[T]:
     """Run an operation unchanged, and append a report of each of its calls to `calls`."""
 
     def answer(request: Request) -> Operation[Any]:
-        if isinstance(request, Rest):
+        if isinstance(request, NO_TRIP):
             return (yield request)
         begun = perf_counter()
         reply = yield _with_report(request)

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from rom._core.ops.requests import (
+    NO_TRIP,
     Command,
-    Destination,
-    Next,
     Operation,
     Pipeline,
     Request,
-    Rest,
     RowReads,
     Script,
     answered,
@@ -122,7 +120,7 @@ class _Run:
         """
         try:
             request: Request = next(self._operation) if replies is None else self._pass_on(replies)
-            while isinstance(request, (Destination, Rest, Next)):  # no round trip
+            while isinstance(request, NO_TRIP):
                 try:
                     reply = yield request
                 except Exception as error:

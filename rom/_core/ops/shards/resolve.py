@@ -8,7 +8,7 @@ program that dies leaves nothing that holds others up.
 from __future__ import annotations
 
 from rom._core.encoding.text import as_text
-from rom._core.ops.requests import Operation
+from rom._core.ops.requests import Barrier, Operation
 from rom._core.ops.shards.partitions import Entry, Partitions
 from rom.exceptions import CorruptRowError
 
@@ -31,10 +31,14 @@ def resolve(partitions: Partitions, number: int, intent: Entry, fence: bool) -> 
     Raises:
         CorruptRowError: a key holds another type; nothing was written.
     """
-    outcome = (yield partitions.call('shard_decide', intent.partition, intent.token, fence=fence))[
-        0
-    ]
+    decide = partitions.call('shard_decide', intent.partition, intent.token, fence=fence)
+    outcome = (yield decide)[0]
     if outcome == b'undecided':
+        return False
+    # Replicas of the coordinator must have the outcome before it is carried out anywhere. A replica
+    # that took over during the wait may lack it, so it is asked for once more.
+    is_kept = yield Barrier(key=partitions.head(intent.partition) + b'durable')
+    if is_kept and (yield decide)[0] != outcome:
         return False
     reply = yield partitions.call(_SCRIPTS[outcome], number, intent.token)
     check_applied(reply)

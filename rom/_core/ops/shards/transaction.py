@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from rom._core.ops.commits.attempts import Attempt, new_token
 from rom._core.ops.commits.commit import Committed, deletes_without_rows
-from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.ops.requests import Barrier, Operation, Pipeline, Script
 from rom._core.ops.shards import patience
 from rom._core.ops.shards.directory import (
     Changes,
@@ -169,11 +169,13 @@ class Transaction(Attempt):
         calls += release_scripts(partitions, self.directory)
         with suppress(ORMError):
             if calls:
+                yield Barrier(is_decided=True)
                 replies = yield Pipeline(tuple(calls))
                 for number, reply in zip(self.others, replies, strict=False):
                     check_applied(reply)
                     self.answers[number] = reply[1]
             if self.others:
+                yield Barrier(is_decided=True)
                 yield finished(partitions, self.coordinator, token)
         self.is_unfinished = False
 

@@ -5,6 +5,9 @@
 2. *Commit* in the partition of the coordinator. This call decides.
 3. *Apply* what is prepared, and *release* the values that were given up.
 4. *Finish*: the coordinator forgets the transaction.
+
+Between them is a barrier. With `durable=`, the next trip waits until replicas have the last one: so
+a failover loses a commit as a whole, or nothing of it.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ from typing import Any
 from rom._core.ops.commits.attempts import Attempt, settle_doubtful
 from rom._core.ops.commits.commit import CommitRequest, Guard
 from rom._core.ops.commits.commit_request import Batch
-from rom._core.ops.requests import Command, Operation, Pipeline, Rest, Script
+from rom._core.ops.commits.replication import Unwritten
+from rom._core.ops.requests import Barrier, Command, Operation, Pipeline, Rest, Script
 from rom._core.ops.shards.directory import (
     Claim,
     by_directory,
@@ -32,10 +36,6 @@ from rom._core.ops.shards.patience import Patience
 from rom._core.ops.shards.resolve import resolve
 from rom._core.ops.shards.transaction import Transaction
 from rom.exceptions import ORMError, ServerUnavailable
-
-
-class _Waited(ServerUnavailable):
-    """A transaction waited too long for another one."""
 
 
 class Objection(Exception):
@@ -97,6 +97,8 @@ class Try:
         self._make_scripts()
         try:
             yield from self._prepare()
+            if transaction.others or transaction.directory.claims:
+                yield Barrier()
             reply = yield from self._decide()
         except (Objection, ORMError) as error:
             if not (yield from self._was_carried_out(error)):
@@ -141,7 +143,7 @@ class Try:
     def _was_carried_out(self, error: Exception) -> Operation[bool]:
         """Return whether it was carried out after all; if it is certain that not, undo it."""
         transaction = self._transaction
-        if isinstance(error, ServerUnavailable) and not isinstance(error, _Waited):
+        if isinstance(error, ServerUnavailable) and not isinstance(error, Unwritten):
             # Do not wait for that server again: a client that meets the rest undoes it.
             transaction.note_doubt()
             return False
@@ -192,7 +194,7 @@ class Try:
     def _check(self, tries: int) -> None:
         """Raise an error if the transaction has waited too long."""
         if tries >= self._patience.tries:
-            raise _Waited(
+            raise Unwritten(
                 'other commits over several partitions lock the same rows or unique values, and '
                 'are not decided; nothing was written. Try again'
             )

@@ -13,8 +13,8 @@ from rom._core.encoding.keys import hash_tag
 from rom._core.ops.commits import replication
 from rom._core.ops.commits.attempts import LIFE
 from rom._core.ops.commits.receipts import Receipt
-from rom._core.ops.commits.replication import number_of_replicas, wait_for_replicas
-from rom._core.ops.requests import Pipeline, Script
+from rom._core.ops.commits.replication import Replication, number_of_replicas, wait_for_replicas
+from rom._core.ops.requests import Barrier, Operation, Pipeline, Script
 from rom._core.ops.shards.partitions import partitions_of
 from rom.exceptions import ArgumentError, NotReplicatedError
 from tests.support.servers import Server
@@ -140,8 +140,19 @@ def test_a_claim_that_a_failover_has_lost(client: redis.Redis, raw: redis.Redis)
         wait()  # the value was given up since
 
 
+@pytest.fixture
+def no_barriers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commits over partitions are decided, although the server has no replicas."""
+
+    def pass_by(replication: Replication, barrier: Barrier) -> Operation[None]:
+        return
+        yield
+
+    monkeypatch.setattr(Replication, '_stop_at', pass_by)
+
+
 def test_the_wait_keeps_the_notes_of_the_commit(
-    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    client: redis.Redis, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch, no_barriers: None
 ) -> None:
     """Without its note, a late copy of the request to a partition would be prepared again."""
     monkeypatch.setattr(replication, 'LONGEST', 1)
@@ -191,7 +202,7 @@ def losing(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.mark.parametrize('by_others', [False, True])
 def test_a_commit_that_settles_an_earlier_one_waits_for_all_of_it(
-    client: redis.Redis, raw: redis.Redis, losing: list[Any], by_others: bool
+    client: redis.Redis, raw: redis.Redis, losing: list[Any], no_barriers: None, by_others: bool
 ) -> None:
     """Its partitions, and the directories of its values, wrote before the answer was lost."""
     partitions = partitions_of(KeptInPartitions._shards)
@@ -221,6 +232,9 @@ def test_a_commit_that_settles_an_earlier_one_waits_for_all_of_it(
 
 def test_a_commit_that_others_have_settled_waits(client: redis.Redis, losing: list[Any]) -> None:
     with rom.Session(client) as session:
+        losing.append(Script('commit', b'', b''))
+        session.save(KeptByReplicas(number=0))  # the first write asks more in its trip
+        losing.clear()
         KeptByReplicas(number=1)
         with pytest.raises(rom.ServerUnavailable):
             session.commit(durable=True)
