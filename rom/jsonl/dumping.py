@@ -21,6 +21,7 @@ from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.row_scan import Stretch, stretch
 from rom._core.ops.shards.declaration import compare
 from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.shards.moved import explaining
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError, InvalidOperation, LineError
 from rom.jsonl.line import Reader, check_models, line_of
@@ -103,7 +104,7 @@ def read_rows(model: type[Model], after: int, with_expired: bool, size: int) -> 
         yield from compare(placement.group, [model._schema], is_write=False)
     query = model.query.with_deleted()  # a copy of the data must have them, too
     query = query.with_expired() if with_expired else query
-    return (yield from stretch(query, after, size))
+    return (yield from explaining([model._schema], stretch(query, after, size)))
 
 
 def block_from(model: type[Model], found: Stretch) -> Block:

@@ -19,9 +19,10 @@ from rom._core.encoding.integers import read_digits
 from rom._core.encoding.wire import pack
 from rom._core.ops.index_fingerprint import to_begin
 from rom._core.ops.load_rows import load
-from rom._core.ops.requests import Operation, Pipeline, Script
+from rom._core.ops.requests import Operation, Pipeline, Script, send
 from rom._core.ops.shards.declaration import compare
 from rom._core.ops.shards.lockstep import lockstep
+from rom._core.ops.shards.moved import explaining
 from rom._core.ops.shards.writing import commit
 from rom._core.schema import Schema
 from rom._core.support.public_names import publish
@@ -311,7 +312,8 @@ def prepare_models(schemas: Collection[Schema]) -> Operation[dict[Schema, int]]:
 
     A model without an id gets what begins with the first one: a live bitmap and the fingerprint.
     """
-    replies = yield Pipeline(tuple(_ahead(schema, 0) for schema in schemas))
+    calls = Pipeline(tuple(_ahead(schema, 0) for schema in schemas))
+    replies = yield from explaining(schemas, send(calls))
     return {schema: read_digits(raw) or 0 for schema, raw in zip(schemas, replies, strict=True)}
 
 
@@ -319,7 +321,8 @@ def put_ahead(highest: Mapping[Schema, int]) -> Operation[None]:
     """Raise the id counters to at least these ids; one round trip."""
     counters = [one for schema, id in highest.items() for one in _counters(schema, id)]
     if counters:
-        yield Pipeline(tuple(_ahead(schema, id) for schema, id in counters))
+        calls = Pipeline(tuple(_ahead(schema, id) for schema, id in counters))
+        yield from explaining([schema for schema, _ in counters], send(calls))
 
 
 def _counters(schema: Schema, id: int) -> list[tuple[Schema, int]]:

@@ -68,6 +68,7 @@ def clean(schema: Schema, block_size: int) -> Job[None]:
     if schema.placement is not None:
         yield from in_each_partition(schema, lambda part: clean(part, block_size))
         return
+    check_mark(schema, (yield from look_up(schema)).mark)
     failures = yield from repair_listed(schema, block_size)
     found = yield from find(schema)
     ids = sorted(found.ids)

@@ -35,7 +35,7 @@ from rom._core.ops.maintenance.progress import Job, Progress
 from rom._core.ops.maintenance.rebuild import Builder
 from rom._core.ops.maintenance.repair import relive, repair_listed
 from rom._core.ops.requests import Command, Operation
-from rom._core.ops.shards.moved import check_mark
+from rom._core.ops.shards.moved import check_mark, group_moved_into
 from rom._core.schema import Index, Schema, Unique
 from rom._core.support.public_names import publish
 from rom.exceptions import BulkError, ORMError
@@ -86,6 +86,10 @@ def status(schema: Schema) -> Operation[Status]:
     before = read_stamp(stamped.raw)
     if before is None:
         return Status(schema.name, 'unknown' if stamped.has_data else 'empty', (), stopped_at)
+    group = group_moved_into(before)
+    if group is not None:
+        moved = f'the rows are moved into the partitions of the group {group!r}: declare _shards'
+        return Status(schema.name, 'stale', (moved,), stopped_at)
     differing = changes(before, declared_by(schema))
     return Status(schema.name, 'stale' if differing else 'right', differing, stopped_at)
 

@@ -9,7 +9,8 @@ so no script has to look for a mark, and a version of rom that knows no marks is
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, TypeVar
 
 from rom._core.encoding.text import as_bytes, as_text
 from rom._core.ops.requests import Command, Destination, Operation, Pipeline
@@ -21,6 +22,8 @@ from rom.exceptions import (
     ORMError,
     ServerError,
 )
+
+T = TypeVar('T')
 
 _MOVED: Final = 'moved to '
 #: The field of the mark, where it is a hash.
@@ -46,9 +49,18 @@ def stamp_of_move(group: str) -> bytes:
 
 def check_stamp(schema: Schema, indexes: dict[str, str]) -> None:
     """Raise ModelMovedError if a fingerprint is that of a model whose rows were moved."""
-    for name in indexes:
-        if name.startswith(_MOVED):
-            raise _error(schema, name.removeprefix(_MOVED))
+    group = group_moved_into(indexes)
+    if group is not None:
+        raise _error(schema, group)
+
+
+def group_moved_into(indexes: Iterable[str]) -> str | None:
+    """Return the group that a fingerprint names as the new place of the rows, or None.
+
+    >>> group_moved_into({'moved to shop': 'rom shard'})
+    'shop'
+    """
+    return next((one.removeprefix(_MOVED) for one in indexes if one.startswith(_MOVED)), None)
 
 
 def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
@@ -71,6 +83,21 @@ def explained(schema: Schema, error: ORMError) -> Operation[ORMError]:
     except ModelMovedError as moved:
         return moved
     return error
+
+
+def explaining(schemas: Iterable[Schema], operation: Operation[T]) -> Operation[T]:
+    """Run an operation of models; raise ModelMovedError for its error if rows were moved.
+
+    The sessions explain the errors of their operations themselves.
+    """
+    try:
+        return (yield from operation)
+    except (CorruptRowError, ServerError) as error:
+        for schema in schemas:
+            found = yield from explained(schema, error)
+            if found is not error:
+                raise found from None
+        raise
 
 
 def check_mark(schema: Schema, mark: bytes | None) -> None:

@@ -1,5 +1,7 @@
 """Marks of a move: which errors they explain, and what finding out costs."""
 
+import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import redis
 import rom
 from rom._core.drivers.sync_driver import SyncDriver
 from rom._core.ops.shards.moved import FIELD, mark_of, stamp_of_move
-from tests.support.servers import Server
+from tests.support.servers import Server, dump
 from tests.support.trips import note_trips
 from tests.support.worlds import BOTH, World
 
@@ -91,3 +93,52 @@ def test_the_first_operation_reads_the_mark(raw: redis.Redis) -> None:
     for _ in range(2):
         with pytest.raises(rom.ModelMovedError):
             MarkedLate.query.filter(name='x').all()
+
+
+def old_and_moved(group: str) -> type[rom.Model]:
+    """Return a model as an old program declares it, whose rows were moved."""
+
+    class MarkedOld(rom.Model):
+        name = rom.Text(unique=True, index=True, keygen=rom.IDENTITY)
+
+    MarkedOld(name='a').save()
+    rom.session.rollback()
+    rom.MODELS.pop('MarkedOld')
+
+    class New(rom.Model):
+        _shards = rom.Shards(group, 2)
+        _namespace = 'MarkedOld'
+        name = rom.Text(unique=True, index=True, keygen=rom.IDENTITY)
+
+    for _ in rom.maintenance.shard(New, group):
+        pass
+    return MarkedOld
+
+
+def lines_of(model: type[rom.Model]) -> io.BytesIO:
+    return io.BytesIO(b'{"model": "MarkedOld", "id": 1, "dialect": 2, "columns": {"name": "a"}}\n')
+
+
+#: What an old program may run beside its sessions.
+JOBS: dict[str, Callable[[type[rom.Model]], Any]] = {
+    'clean_old_index': lambda model: [*rom.util.clean_old_index(model)],
+    'refresh_indices': lambda model: [*rom.util.refresh_indices(model)],
+    'check': lambda model: [*rom.maintenance.check(model, repair=True)],
+    'reindex': lambda model: [*rom.maintenance.reindex(model)],
+    'dump': lambda model: [*rom.jsonl.dump(model)],
+    'load': lambda model: [*rom.jsonl.load(lines_of(model), model)],
+    'reserve': lambda model: rom.jsonl.reserve(lines_of(model), model),
+}
+
+
+@pytest.mark.parametrize('job', JOBS)
+def test_jobs_of_an_old_program_end_with_the_reason(raw: redis.Redis, job: str) -> None:
+    model = old_and_moved(f'marked-{job}')
+    before = dump(raw)
+    with pytest.raises(rom.ModelMovedError, match='Restart the program with _shards'):
+        JOBS[job](model)
+    assert dump(raw) == before
+    (status,) = rom.maintenance.status(model)
+    assert status.changes == (
+        f"the rows are moved into the partitions of the group 'marked-{job}': declare _shards",
+    )
