@@ -59,3 +59,8 @@ def built_texts(schema: Schema) -> tuple[bytes, ...]:
         texts = tuple(json.dumps(pair)[1:-1].encode('ascii') for pair in pairs)
         _texts[schema] = texts
     return texts
+
+
+def are_built(schema: Schema, stamp: bytes | None) -> bool:
+    """Return whether a fingerprint has all compound indexes of a model."""
+    return stamp is not None and all(text in stamp for text in built_texts(schema))

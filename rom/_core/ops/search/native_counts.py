@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rom._core.encoding.stems import bounds_of
-from rom._core.ops.compound_state import built_texts
+from rom._core.ops.compound_state import are_built
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import BOUNDS
@@ -47,8 +47,7 @@ def _counted(asking: Search) -> Operation[int | None]:
     # The fingerprint is read last, because a reindex writes it after the index.
     schema = asking.schema
     counted, stamp = yield Pipeline((command, Command('GET', schema.keys.indexes)))
-    is_built = stamp is not None and all(text in stamp for text in built_texts(schema))
-    return counted if is_built else None
+    return counted if are_built(schema, stamp) else None
 
 
 def _of_set(node: InSet) -> Command:

@@ -61,12 +61,31 @@ def added(way: str, texts: Sequence[bytes]) -> list[Any]:
         raise UnusualTextError from None
 
 
+def summed(way: str, numbers: Sequence[float]) -> list[Any]:
+    """Return the results of numbers that are added in a way.
+
+    Raises:
+        UnusualTextError: integers so large that a score does not hold them, or infinities.
+
+    >>> summed('integer', [5.0, -7.0])
+    [0, 1, 0, -2]
+    """
+    if way == 'integer':
+        if max(map(abs, numbers), default=0) >= _MOST_EXACT:
+            raise UnusualTextError
+        return [0, 1, 0, sum(map(int, numbers))]
+    try:
+        return _add_floats(numbers)
+    except ValueError:
+        raise UnusualTextError from None
+
+
 def _add_integers(texts: Sequence[bytes]) -> list[int]:
     return [0, 1, 0, sum(map(int, texts))]
 
 
-def _add_floats(texts: Sequence[bytes]) -> list[float]:
-    """Return doubles whose sum is exactly that of the texts.
+def _add_floats(texts: Sequence[bytes | float]) -> list[float]:
+    """Return doubles whose sum is exactly that of numbers, or of their texts.
 
     Raises:
         ValueError: a text is beyond the doubles.
@@ -118,6 +137,7 @@ def _scaled(text: bytes) -> tuple[int, int]:
 
 
 _MOST_PLACES: Final = 1000
+_MOST_EXACT: Final = 2**53  # all smaller integers are doubles
 _WITH_TEXTS: Final = 4
 # The characters of plain numbers, and the function that adds them.
 ADDED: Final[dict[str, tuple[bytes, Callable[[Sequence[bytes]], list[Any]]]]] = {

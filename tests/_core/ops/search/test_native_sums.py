@@ -6,6 +6,8 @@ That the sums are right is tested at random: test_tallying_random.
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +29,14 @@ class SummedMember(rom.Model):
     score = rom.Float()
     price = rom.Decimal()
     bonus = rom.Integer(default=5)
+
+
+class SummedPair(rom.Model):
+    city = rom.Text(index=True, keygen=rom.IDENTITY)
+    age = rom.Integer(index=True, required=True)
+    score = rom.Float(index=True)
+    price = rom.Decimal(index=True)
+    compound_index = [('city', 'age'), ('city', 'score')]
 
 
 class SummedPass(rom.Model):
@@ -140,3 +150,90 @@ def test_asyncio(raw: redis.Redis) -> None:
     stats = raw.info('commandstats')
     assert stats['cmdstat_sort_ro']['calls'] == 2
     assert not {'cmdstat_evalsha', 'cmdstat_fcall_ro'} & stats.keys()
+
+
+@pytest.fixture
+def pairs(raw: redis.Redis) -> Iterator[list[SummedPair]]:
+    rom.util.CONNECTION = raw
+    numbers = [(n, n % 2 and n / 7) for n in range(-20, 180)]
+    made = [
+        SummedPair(city='Oslo' if age % 3 else 'Rome', age=age, score=score or None)
+        for age, score in numbers
+    ]
+    rom.session.commit()
+    direct_tallies.set_least()
+    yield made
+    direct_tallies.set_least()
+
+
+IN_OSLO = SummedPair.query.filter(city='Oslo')
+
+
+@pytest.mark.parametrize(
+    ('query', 'column', 'key'),
+    [
+        (SummedPair.query.filter(age=(3, 90)), 'age', b'SummedPair:age:idx'),
+        (SummedPair.query.filter(score=(None, 9)), 'score', b'SummedPair:score:idx'),
+        (IN_OSLO, 'age', b'SummedPair:city+age:Oslo:cidx'),
+        (IN_OSLO.filter(age=(5, 50)), 'age', b'SummedPair:city+age:Oslo:cidx'),
+        (IN_OSLO.filter(score=(1, 5)), 'score', b'SummedPair:city+score:Oslo:cidx'),
+    ],
+)
+@pytest.mark.usefixtures('native')
+def test_scores_are_added(
+    raw: redis.Redis, pairs: list[SummedPair], query: rom.Query[Any], column: str, key: bytes
+) -> None:
+    values = [v for one in query.all() if (v := getattr(one, column)) is not None]
+    assert len(values) >= 10
+    trips = note_trips_of(native_sums.native_total(query, column))
+    assert [one.args[:2] for one in trips[0].requests] == [
+        ('ZRANGE', key), ('GET', b'SummedPair:id:indexes'),
+    ]  # fmt: skip
+    total, mean = query.sum(column), query.avg(column)
+    assert total == math.fsum(values) and type(total) is type(values[0])
+    assert mean == pytest.approx(total / len(values), rel=1e-15)
+    nothing = SummedPair.query.filter(age=(1000, None))
+    assert (nothing.sum('age'), nothing.avg('age')) == (0, None)
+
+
+def note_trips_of(operation: Any) -> list[Any]:
+    assert operation is not None
+    return [next(operation)]
+
+
+@pytest.mark.parametrize(
+    ('query', 'column'),
+    [
+        (IN_OSLO, 'score'),  # rows without a score are in no compound index
+        (IN_OSLO.filter(age=(5, 50)), 'score'),
+        (SummedPair.query.filter(age=(5, 50)), 'score'),
+        (SummedPair.query.filter(price=(5, 50)), 'price'),
+    ],
+    ids=str,
+)
+def test_other_scores_are_no_values(query: rom.Query[Any], column: str) -> None:
+    assert native_sums._range_of(query, column) is None
+
+
+@pytest.mark.usefixtures('native', 'pairs')
+@pytest.mark.one_server
+def test_a_compound_index_that_is_not_built(raw: redis.Redis) -> None:
+    expected = IN_OSLO.sum('age')
+    raw.delete('SummedPair:city+age:Oslo:cidx')
+    stamp = json.loads(raw.get('SummedPair:id:indexes'))
+    raw.set('SummedPair:id:indexes', json.dumps({k: stamp[k] for k in stamp if '+' not in k}))
+    assert IN_OSLO.sum('age') == expected
+
+
+@pytest.mark.usefixtures('native', 'pairs')
+@pytest.mark.one_server
+def test_numbers_that_scores_do_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    SummedPair(city='Oslo', age=2**53 + 1, score=1.5).save()
+    SummedPair(city='Oslo', age=1000, score=float('inf')).save()
+    large = SummedPair.query.filter(age=(500, None))
+    assert large.sum('age') == 2**53 + 1001
+    assert large.filter(score=(0, None)).sum('score') == math.inf
+    assert SummedPair.query.filter(score=(1, None)).sum('score') == math.inf
+    monkeypatch.setattr(native_sums, 'MOST', 10)
+    every = SummedPair.query.filter(age=(None, 400))
+    assert every.sum('age') == sum(range(-20, 180)), 'more than one command reads'
