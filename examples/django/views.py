@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -11,7 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 import rom
 from examples.shortener import pages
 from examples.shortener.forms import Form
-from examples.shortener.links import PAGE, Link, found, latest, only
+from examples.shortener.links import PAGE, Link, Search, latest, only
 from rom.contrib.django import RomMiddleware
 
 
@@ -38,12 +36,12 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def search(request: HttpRequest) -> HttpResponse:
-    text = request.GET.get('q', '').strip()
+    search = Search.read(request.GET.dict())
     try:
-        results = found(text).page(PAGE, after=request.GET.get('after') or None)
+        results = search.query.page(PAGE, after=search.after)
     except rom.QueryError:  # an invalid cursor
-        return HttpResponseRedirect(f'/search?{urlencode({"q": text})}')
-    return HttpResponse(pages.page('search', text=text, results=results, home=_home(request)))
+        return HttpResponseRedirect(search.address())
+    return HttpResponse(pages.page('search', search=search, results=results))
 
 
 @require_GET

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import FastAPI, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -11,7 +10,7 @@ from starlette.exceptions import HTTPException as AnyHTTPException
 
 import rom
 from examples.shortener import forms, pages
-from examples.shortener.links import PAGE, Link, found, latest, only
+from examples.shortener.links import PAGE, Link, Search, latest, only
 from rom.contrib.asgi import RomMiddleware, RomSession
 
 app = FastAPI(openapi_url=None)
@@ -42,14 +41,13 @@ async def create(
 
 
 @app.get('/search')
-async def search(request: Request, session: RomSession, q: str = '', after: str = '') -> Response:
-    text = q.strip()
+async def search(request: Request, session: RomSession) -> Response:
+    search = Search.read(request.query_params)
     try:
-        results = await session.page(found(text), PAGE, after=after or None)
+        results = await session.page(search.query, PAGE, after=search.after)
     except rom.QueryError:  # an invalid cursor
-        return RedirectResponse(f'/search?{urlencode({"q": text})}', 302)
-    home = str(request.base_url)
-    return HTMLResponse(pages.page('search', text=text, results=results, home=home))
+        return RedirectResponse(search.address(), 302)
+    return HTMLResponse(pages.page('search', search=search, results=results))
 
 
 @app.get('/links/{slug}')

@@ -7,7 +7,7 @@ import flask
 import rom
 from examples.shortener import pages
 from examples.shortener.forms import Form
-from examples.shortener.links import PAGE, Link, found, latest, only
+from examples.shortener.links import PAGE, Link, Search, latest, only
 from rom.contrib.flask import Rom
 
 SearchReply = flask.typing.ResponseReturnValue
@@ -33,12 +33,12 @@ def create() -> SearchReply:
 
 @app.get('/search')
 def search() -> SearchReply:
-    text = flask.request.args.get('q', '').strip()
+    search = Search.read(flask.request.args)
     try:
-        results = found(text).page(PAGE, after=flask.request.args.get('after') or None)
+        results = search.query.page(PAGE, after=search.after)
     except rom.QueryError:  # an invalid cursor
-        return flask.redirect(flask.url_for('search', q=text))
-    return pages.page('search', text=text, results=results, home=flask.request.url_root)
+        return flask.redirect(search.address())
+    return pages.page('search', search=search, results=results)
 
 
 @app.get('/links/<slug>')

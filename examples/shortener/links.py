@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
 
 import rom
 
@@ -16,8 +19,8 @@ def now() -> dt.datetime:
 
 #: The columns that are searched, with the weight of a word in each.
 WEIGHTS = {'title': 3.0, 'slug': 2.0, 'url': 1.0}
-#: The most characters of a search.
-LONGEST = 200
+#: The most characters of a search: rom refuses more than 64 different words.
+LONGEST = 120
 
 
 class Link(rom.Model):
@@ -38,19 +41,46 @@ def latest() -> rom.Query[Link]:
     return Link.query.order_by('-created')
 
 
-def found(text: str) -> rom.Query[Link]:
-    """Return a query of links with all words of a text, the best match first.
+@dataclass(frozen=True)
+class Search:
+    """A search of a visitor.
 
-    The last word may be the beginning of one. Without words, it finds all links, newest first.
+    Attributes:
+        text: the words.
+        is_fuzzy: also find words that differ from these in a character or two.
+        after: the cursor of the page before; None: the first page.
     """
-    if not has_words(text):
-        return latest()
-    return Link.query.search(text[:LONGEST], WEIGHTS, prefix_last=True)
 
+    text: str = ''
+    is_fuzzy: bool = False
+    after: str | None = None
 
-def has_words(text: str) -> bool:
-    """Return whether there is anything to search for in a text."""
-    return any(character.isalnum() for character in text[:LONGEST])
+    @classmethod
+    def read(cls, sent: Mapping[str, str]) -> Search:
+        """Read the query string of an address; missing fields are empty."""
+        text = sent.get('q', '').strip()[:LONGEST]
+        return cls(text, sent.get('fuzzy') == '1', sent.get('after') or None)
+
+    @property
+    def has_words(self) -> bool:
+        """Return whether there is anything to search for."""
+        return any(character.isalnum() for character in self.text)
+
+    @property
+    def query(self) -> rom.Query[Link]:
+        """Return a query of links with all of the words, the best match first.
+
+        The last word may be the beginning of one. Without words, it finds all links, newest first.
+        """
+        if not self.has_words:
+            return latest()
+        return Link.query.search(self.text, WEIGHTS, prefix_last=True, fuzzy=self.is_fuzzy)
+
+    def address(self, *, is_fuzzy: bool | None = None, after: str | None = None) -> str:
+        """Return the address of the first page, or of the one behind a cursor."""
+        is_fuzzy = self.is_fuzzy if is_fuzzy is None else is_fuzzy
+        fields = {'q': self.text, 'fuzzy': '1' if is_fuzzy else '', 'after': after or ''}
+        return f'/search?{urlencode({name: value for name, value in fields.items() if value})}'
 
 
 def only(link: Link) -> rom.Query[Link]:

@@ -8,9 +8,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from examples.shortener.forms import LIFETIMES
-from examples.shortener.links import Link, found, has_words, now
+from examples.shortener.forms import LIFETIMES, LONGEST_TITLE
+from examples.shortener.links import LONGEST, Link, Search, now
 
+#: The most characters of a value in the results. Only the best part of a longer one is shown.
+_SHOWN = LONGEST_TITLE
 _STEPS = ((86400, 'day'), (3600, 'hour'), (60, 'minute'), (1, 'second'))
 
 
@@ -33,13 +35,17 @@ _pages = Environment(
 )
 _pages.filters['distance'] = distance
 _pages.globals['lifetimes'] = list(LIFETIMES)
+_pages.globals['longest'] = LONGEST
 
 
-def shown(text: str, link: Link, column: str) -> Markup | str:
+def shown(search: Search | None, link: Link, column: str) -> Markup | str:
     """Return a value of a link; the words of a search are marked, and all else is escaped."""
-    if not has_words(text):
-        return str(getattr(link, column))
-    return Markup(found(text).highlight(link, column))
+    text = str(getattr(link, column))
+    if search is None or not search.has_words:
+        return text
+    if len(text) > _SHOWN and (parts := search.query.snippets(link, column, size=_SHOWN, most=1)):
+        return Markup(parts[0])
+    return Markup(search.query.highlight(link, column))
 
 
 _pages.globals['shown'] = shown

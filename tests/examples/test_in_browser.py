@@ -132,7 +132,7 @@ def test_it_fits_on_a_phone(page: Any) -> None:
     long = f'https://example.org/{"long-" * 100}'
     fill(page, **{'Long link': long, 'Title': 'W' * 100, 'Name': 'w' * 40})
     page.set_viewport_size({'width': 360, 'height': 700})
-    for path in ('/', f'/links/{"w" * 40}', '/search?q=www', '/nothing'):
+    for path in ('/', f'/links/{"w" * 40}', '/search?q=www', '/search?q=long&fuzzy=1', '/nothing'):
         page.goto(path)
         # A page that something sticks out of could be scrolled sideways.
         assert page.evaluate('document.documentElement.scrollWidth') <= 360, path

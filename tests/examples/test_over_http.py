@@ -133,6 +133,40 @@ def test_search_and_its_pages(site: httpx.Client) -> None:
     assert 'https://<mark>orchard</mark>.example/pearls' in best
 
 
+def test_a_search_for_similar_words(site: httpx.Client) -> None:
+    add(site, 'melon', title='Melons')
+    page = site.get('/search?q=mellons').text
+    assert 'Nothing like that' in page
+    more = re.search(r'href="(/search\?[^"]*fuzzy=1[^"]*)"', page)
+    assert more
+    page = site.get(more[1].replace('&amp;', '&')).text
+    assert '<mark>Melons</mark></a>' in page
+    assert 'fuzzy=1' not in page  # and no further offer
+
+
+def test_a_search_says_what_it_shows(site: httpx.Client) -> None:
+    add(site, 'seen', title='Seen')
+    page = site.get('/search?q=!!!').text
+    assert 'All links' in page
+    assert 'no letter or digit' in page
+    assert 'Newest first' in page
+    long = f'https://example.org/{"long/" * 40}kumquat'
+    add(site, 'kumquat-tree', url=long, title='Other')
+    page = site.get('/search?q=kumquat').text
+    # The name matched, and so did the end of an address that is too long to be shown whole.
+    assert '/<mark>kumquat</mark>-tree → ' in page
+    assert '/<mark>kumquat</mark></div>' in page
+    assert long[:-7] not in page
+
+
+def test_a_search_has_less_words_than_rom_refuses(site: httpx.Client) -> None:
+    """Else the page for an invalid cursor would lead to itself, for ever."""
+    words = ' '.join(chr(ord('一') + n) for n in range(200))
+    assert site.get('/search', params={'q': words}).status_code == 200
+    wrong = site.get('/search', params={'q': 'pear', 'fuzzy': '1', 'after': 'wrong'})
+    assert wrong.headers['location'] == '/search?q=pear&fuzzy=1'
+
+
 def test_the_best_match_comes_first(site: httpx.Client) -> None:
     """A word counts more in a title than in an address, and in a short title more."""
     # A word counts more in a column where few others have it, and other tests add links, too.
