@@ -125,16 +125,16 @@ class Schema:
     soft_delete: str | None = None
     placement: Placement | None = None
     part: Part | None = None
+    _parts: 'dict[int, Schema]' = field(default_factory=dict, init=False, repr=False)
 
     def at(self, number: int) -> 'Schema':
         """Return the schema of a partition: the same columns, other keys, and local ids."""
-        if number not in self._parts:
-            self._parts[number] = _in_partition(self, number)
-        return self._parts[number]
-
-    @cached_property
-    def _parts(self) -> 'dict[int, Schema]':
-        return {}
+        found = self._parts.get(number)
+        if found is None:
+            # Another thread may make it at the same time. Changes are grouped by their schema, so
+            # all threads must get the same one.
+            found = self._parts.setdefault(number, _in_partition(self, number))
+        return found
 
     @property
     def parts(self) -> 'list[Schema]':

@@ -1,5 +1,6 @@
 """Placement: ids inside and outside a partition, and the declarations of a class body."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rom
+from rom._core import schema as schemas
 from rom._core.sharding.placement import Part
 
 SHARDS = rom.Shards('places', 4)
@@ -25,6 +27,24 @@ def test_ids_are_exactly_invertible(count: int, id: int, other: int) -> None:
     first = part.first_at(other)
     assert part.global_id(first) >= other
     assert first == 1 or part.global_id(first - 1) < other
+
+
+def test_threads_get_the_same_schema_of_a_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole: schemas.Schema = declare(a=rom.Integer(index=True))._schema
+    real = schemas._in_partition
+    others: list[schemas.Schema | None] = []
+
+    def meanwhile(schema: schemas.Schema, number: int) -> schemas.Schema:
+        """Let another thread make the schema after this one has seen that there is none."""
+        if not others:
+            others.append(None)
+            thread = threading.Thread(target=lambda: others.append(whole.at(number)))
+            thread.start()
+            thread.join()
+        return real(schema, number)
+
+    monkeypatch.setattr(schemas, '_in_partition', meanwhile)
+    assert whole.at(2) is others[1] is whole.at(2)
 
 
 def declare(**body: Any) -> Any:
