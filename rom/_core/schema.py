@@ -161,6 +161,11 @@ class Schema:
         """The namespace without the tag of a group."""
         return self.keys.namespace.partition('}')[2] if self.placement else self.keys.namespace
 
+    @property
+    def whole(self) -> 'Schema':
+        """The schema of the model over all partitions; of a model without any, this one."""
+        return self if self.part is None else cast('Schema', self.part.whole)
+
     def seen_id(self, id: int) -> int:
         """Return the id that programs see, of an id in the keys of this schema."""
         return id if self.part is None else self.part.global_id(id)

@@ -126,7 +126,7 @@ def survey(schemas: Sequence[Schema], sample: int) -> Job[dict[Schema, Survey]]:
     Returns:
         The surveys by the schema of the model.
     """
-    found: dict[Schema, Survey] = {_whole(schema): {} for schema in schemas}
+    found: dict[Schema, Survey] = {schema.whole: {} for schema in schemas}
     heads = _heads_by_tag(schemas)
     lot = random.Random()
     at = schemas[0].keys.head
@@ -154,14 +154,6 @@ def merged(surveys: Iterable[Survey]) -> Survey:
             known = found.get(what)
             found[what] = gauge if known is None else known.plus(gauge)
     return found
-
-
-def _whole(schema: Schema) -> Schema:
-    """Return the schema of the model that a schema belongs to."""
-    if schema.part is None:
-        return schema
-    whole: Schema = schema.part.whole
-    return whole
 
 
 def _heads_by_tag(schemas: Sequence[Schema]) -> Mapping[bytes, _Heads]:
@@ -193,7 +185,7 @@ def _note(
         return
     what = _what(schema, key, key[len(head) :])
     if what is not None:
-        found[_whole(schema)].setdefault(what, Gauge(*what)).draw(key, sample, lot)
+        found[schema.whole].setdefault(what, Gauge(*what)).draw(key, sample, lot)
 
 
 def _what(schema: Schema, key: bytes, body: bytes) -> tuple[Kind, str] | None:

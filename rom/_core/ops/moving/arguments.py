@@ -36,8 +36,7 @@ def checked_move(model: Any, into: Any, source: Any) -> Schema:
     if source is not None and (not isinstance(source, str) or not source):
         raise InvalidOperation(f'source: expected a namespace, got {show(source)}')
     as_bytes(source or '')
-    parts = map(schema.at, range(own.partitions))
-    if source in {part.keys.namespace for part in parts}:
+    if source in {part.keys.namespace for part in schema.parts}:
         raise InvalidOperation(
             f'source: expected a namespace without partitions, got {show(source)}, which is a '
             f'partition of {own.name!r}'

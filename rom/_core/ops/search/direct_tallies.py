@@ -40,7 +40,7 @@ def least_direct(schema: Schema) -> int | None:
     """Return the least size of a range for a direct tally; None: do not ask for one."""
     if not _has_patterns(schema):
         return None
-    until = _until.get(_whole(schema))
+    until = _until.get(schema.whole)
     return _least if until is None or elapsed() >= until else None
 
 
@@ -60,11 +60,7 @@ def _has_patterns(schema: Schema) -> bool:
 
 def note_refused(schema: Schema) -> None:
     """Note that the server does not take the command, for all partitions if it is of one."""
-    _until[_whole(schema)] = elapsed() + PAUSE
-
-
-def _whole(schema: Schema) -> Schema:
-    return schema if schema.part is None else schema.part.whole
+    _until[schema.whole] = elapsed() + PAUSE
 
 
 def note_sparse(schema: Schema, column: str) -> None:
