@@ -12,10 +12,16 @@ local function intent_of(head, token)
     return kept and kept:match('^%S+')
 end
 
--- Return {rows, shared, request} of a prepared transaction, or nil.
+-- Return {rows, shared, request} of a prepared transaction with its intent, or nil.
 local function prepared_here(head, token)
     local kept = redis.call('HGET', head .. 'prepared', token)
-    return kept and cmsgpack.unpack(kept:match(' (.*)'))
+    if not kept then
+        return
+    end
+    local intent, packed = kept:match('^(%S+) (.*)')
+    local found = cmsgpack.unpack(packed)
+    found.intent = intent
+    return found
 end
 
 -- Remove an intent from a field that other transactions share.
@@ -34,9 +40,8 @@ local function leave(intents, field, intent)
 end
 
 local function remove_intents(head, token, kept)
-    local intent = intent_of(head, token)
     for _, field in ipairs(kept.shared or {}) do
-        leave(head .. 'intents', field, intent)
+        leave(head .. 'intents', field, kept.intent)
     end
     in_chunks('HDEL', head .. 'intents', kept.rows)
     redis.call('HDEL', head .. 'prepared', token)

@@ -258,3 +258,11 @@ def test_a_malformed_intent_is_named(
     with pytest.raises(rom.CorruptRowError) as caught:
         front.recover(BankAccount)
     assert caught.value.key.endswith(':prepared')
+
+
+def test_apply_reads_what_is_kept_once(accounts: list[BankAccount], raw: redis.Redis) -> None:
+    accounts[0].gold, accounts[1].gold = 5, 15
+    raw.config_resetstat()
+    rom.session.commit()
+    calls = raw.info('commandstats')
+    assert calls['cmdstat_hget']['calls'] == 1
