@@ -20,7 +20,7 @@ from rom._core.drivers.arriving_replies import ArrivingReplies
 from rom._core.drivers.async_cluster_nodes import AsyncNodes
 from rom._core.drivers.client_support import check_client, running_loop
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
-from rom._core.drivers.commands import command_of, has_other_way, other_way, read_only
+from rom._core.drivers.commands import command_of, other_way, read_only
 from rom._core.drivers.errors import raise_first_error
 from rom._core.drivers.interrupted_calls import ERRORS
 from rom._core.drivers.redirections import hides_read_only, sentinel_pool
@@ -333,7 +333,7 @@ class AsyncDriver:
         try:
             if one.can_wait(error):
                 await asyncio.sleep(one.pause(error))
-            elif not has_other_way(request, error):
+            elif other_way(request, error) is None:
                 return one.failure(error)
             server_functions.note_refused_call(self.connection, error)
             return await self._single(request, one)

@@ -71,21 +71,9 @@ def other_way(request: Command | Script, error: Exception) -> tuple[Any, ...] | 
     """
     if not isinstance(request, Script):
         return None
-    if is_unknown_script(error):
+    if isinstance(error, redis.exceptions.NoScriptError):
         return _whole(request)
     return _by_digest(request) if server_functions.cannot_call(error) else None
-
-
-def is_unknown_script(reply: object) -> bool:
-    """Tell whether the server lacks the script."""
-    return isinstance(reply, redis.exceptions.NoScriptError)
-
-
-def has_other_way(request: Command | Script, reply: Exception) -> bool:
-    """Tell whether `other_way` returns a command."""
-    return isinstance(request, Script) and (
-        is_unknown_script(reply) or server_functions.cannot_call(reply)
-    )
 
 
 def read_only(args: tuple[Any, ...]) -> tuple[Any, ...]:

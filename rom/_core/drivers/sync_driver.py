@@ -13,7 +13,7 @@ import redis
 from rom._core.drivers import kept_connections, native_reads, server_functions
 from rom._core.drivers.client_support import check_client
 from rom._core.drivers.cluster_slots import check_one_tag, is_cluster
-from rom._core.drivers.commands import command_of, has_other_way, other_way, read_only
+from rom._core.drivers.commands import command_of, other_way, read_only
 from rom._core.drivers.errors import raise_first_error
 from rom._core.drivers.interrupted_calls import ERRORS, drop_idle_unless_answered
 from rom._core.drivers.native_reads import packed_reads
@@ -261,7 +261,7 @@ class SyncDriver:
         try:
             if one.can_wait(reply):
                 time.sleep(one.pause(reply))
-            elif not has_other_way(request, reply):
+            elif other_way(request, reply) is None:
                 return one.failure(reply)
             server_functions.note_refused_call(self.connection, reply)
             return self._single(request, one)
