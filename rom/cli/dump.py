@@ -90,19 +90,20 @@ def _file(
         yield sys.stdout.buffer, None
         return
     after: After = None
-    if resume:
-        try:
+    try:
+        if resume:
             file, after = jsonl.resume(to, *models)
-        except InvalidOperation as error:
-            raise UsageError(str(error)) from None
-    else:
-        try:
+        else:
             file = open(to, 'xb')  # noqa: SIM115 - closed by the block below
-        except FileExistsError:
-            raise UsageError(
-                f'{to}: expected a new file, but it exists; continue it with --resume, '
-                'remove it, or name another'
-            ) from None
+    except InvalidOperation as error:
+        raise UsageError(str(error)) from None
+    except FileExistsError:
+        raise UsageError(
+            f'{to}: expected a new file, but it exists; continue it with --resume, '
+            'remove it, or name another'
+        ) from None
+    except OSError as error:
+        raise UsageError(f'{to} cannot be written: {error.strerror}') from None
     with file:
         yield file, after
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from rom.cli.errors import DeferredSignals, UsageError, report_errors
 from rom.cli.model_args import names_of, open_models, require_names
 from rom.cli.options import Debug, Models, Url
 from rom.cli.progress import progress_bar
+from rom.exceptions import InvalidOperation
 
 
 def shard(
@@ -67,6 +69,7 @@ def shard(
         job.left = open_models(require_names(names), url)
         if source is not None and len(job.left) > 1:
             raise UsageError('--from: expected one model, got several; move them one by one')
+        job.check()
         with DeferredSignals('Stopping after this step; once more: at once.') as deferred:
             while job.left:
                 job.run(job.left[0], deferred)
@@ -98,15 +101,26 @@ class ShardJob:
     done: int = 0
     total: int = 0
 
+    def check(self) -> None:
+        """Raise `UsageError` if a model cannot be moved, before the first one is."""
+        for model in self.left:
+            try:
+                self._steps(model)
+            except InvalidOperation as error:
+                raise UsageError(str(error)) from None
+
+    def _steps(self, model: type[Model]) -> Iterator[tuple[int, int]]:
+        """Return the move of a model, whose arguments are checked; its first step is not made."""
+        return maintenance.shard(
+            model, self.into, self.rate, self.batch, self.source, self.forget, self.durable
+        )
+
     def run(self, model: type[Model], deferred: DeferredSignals) -> None:
         """Move a model; a signal stops it between two steps."""
         name = model.__name__
         self.done = self.total = 0
         with progress_bar(f'Moving {name}', unit='rows') as progress:
-            steps = maintenance.shard(
-                model, self.into, self.rate, self.batch, self.source, self.forget, self.durable
-            )
-            for done, total in steps:
+            for done, total in self._steps(model):
                 self.done, self.total = done, total
                 progress.set(done, total)
                 deferred.raise_pending()

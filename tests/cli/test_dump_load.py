@@ -151,6 +151,18 @@ def test_what_is_there_already(filled: Shop) -> None:
             ['dump', 'shop.models', '--to', 'there', '--resume'],
             'there: expected a dump, got a last line',
         ),
+        (
+            ['dump', 'shop.models', '--to', 'nowhere/there'],
+            'nowhere/there cannot be written: No such file or',
+        ),
+        (
+            ['dump', 'shop.models', '--to', 'nowhere/there', '--resume'],
+            'nowhere/there cannot be written: No such file or',
+        ),
+        (
+            ['dump', 'shop.models', '--to', '.', '--resume'],
+            '. cannot be written: Is a directory',
+        ),
         (['load', 'shop.models', '--from', 'nowhere'], 'nowhere cannot be read: No such file or'),
         (
             ['load', 'shop.models', '--on-conflict', 'merge'],

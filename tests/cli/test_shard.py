@@ -30,6 +30,9 @@ class Team(rom.Model):
     _namespace = 'cliteam'
     _shards = User._shards
     label = rom.Text(unique=True)
+
+class Unsharded(rom.Model):
+    label = rom.Text()
 """
 
 
@@ -73,21 +76,21 @@ def test_models_one_after_the_other(place: Place) -> None:
         (('sharded',), '--into: expected the name of the group'),
         (('sharded', '--into', 'town', '--rate', '0'), '--rate: expected a number of rows'),
         (('sharded', '--into', 'town', '--from', 'cli'), '--from: expected one model'),
+        (('sharded:Team', '--into', 'city'), "expected 'town'"),
+        (('sharded:Team', 'sharded:Unsharded', '--into', 'town'), 'Unsharded: expected'),
     ],
 )
-def test_invalid_usage(place: Place, arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_usage_starts_nothing(place: Place, arguments: tuple[str, ...], said: str) -> None:
     code, lines, errors = run(place, *arguments)
     assert (code, lines) == (2, [])
     assert said in errors
+    assert not place.raw.exists('cliteam:id:moved')
 
 
 def test_refused(place: Place) -> None:
-    code, lines, said = run(place, 'sharded:Team', '--into', 'city')
-    assert (code, lines) == (1, [])
-    assert "expected 'city'" not in said and "expected 'town'" in said
-    code, lines, said = run(place, 'sharded:User', '--into', 'town')
+    code, _, said = run(place, 'sharded:User', '--into', 'town')
     assert code == 1 and 'rom shard --from' in said
-    code, lines, said = run(place, 'sharded:User', '--into', 'town', '--from', 'cli', '--durable=1')
+    code, _, said = run(place, 'sharded:User', '--into', 'town', '--from', 'cli', '--durable=1')
     assert code == 1 and 'too few replicas have the copies' in said
 
 
