@@ -30,7 +30,7 @@ from rom._core.sessions.deletion_plan import (
     RowRef,
     on_delete_of,
 )
-from rom._core.sessions.hooks import has_delete_hook
+from rom._core.sessions.hooks import call_hook, has_delete_hook
 from rom._core.sessions.link_removal import collect_links, expired_among, unlink_crowd
 from rom._core.sessions.partition_guards import check_is_beside, guards_in
 from rom._core.sessions.parts import RunOn, SessionRef, Work, flat, model_of
@@ -122,7 +122,7 @@ class Deleter:
         hooked: dict[RowRef, Model] = {}
         for entity in chosen:
             hooked[type(entity), _id_of(entity)] = entity
-            entity._before_delete()
+            call_hook(entity, '_before_delete')
         # A hook may have deleted one of the entities.
         deletes = {
             (type(entity), _id_of(entity)): PendingDelete(entity._stored, (), entity._seen_at)
@@ -269,7 +269,7 @@ class Deleter:
         for model, id in fresh:
             stored = dict(found.deletes[model, id].stored)
             entity = hooked[model, id] = self._loader.adopt(model, Row(id, stored), begun)
-            entity._before_delete()
+            call_hook(entity, '_before_delete')
         return any(model._before_delete is not Model._before_delete for model, _ in fresh)
 
     def _write(
@@ -352,7 +352,7 @@ class Deleter:
                 _set_references(entity, values)
                 entity._attempt = None
         for entity in to_call:
-            entity._after_delete()
+            call_hook(entity, '_after_delete')
 
 
 def _set_references(entity: Model, values: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from rom._core.model import Model
 from rom._core.ops.rows import Row
 from rom._core.sessions.deletion import DeleteOptions
 from rom._core.sessions.deletion_plan import PendingDelete, RowRef
+from rom._core.sessions.hooks import call_hook
 from rom._core.sessions.parts import RunOn, Work
 from rom._core.support.clock import elapsed
 from rom.exceptions import (
@@ -99,7 +100,7 @@ class Expirer:
             if hooks:
                 entity = hooked[model, row.id] = self._loader.adopt(model, row, begun)
                 try:
-                    entity._before_delete()
+                    call_hook(entity, '_before_delete')
                 except Exception as error:
                     errors.append(error)
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -12,6 +13,43 @@ from rom.exceptions import EntityDeletedError
 #: The hooks that run before a write, and those that run after it.
 BEFORE: Final = ('_before_insert', '_before_update')
 AFTER: Final = ('_after_insert', '_after_update')
+
+#: The hook that runs after each kind of change.
+_AFTER: Final = {
+    'insert': '_after_insert',
+    'update': '_after_update',
+    'delete': '_after_delete',
+}
+
+
+class _Running(threading.local):
+    """The hooks that a thread is in the middle of: ids of entities, with names.
+
+    A hook never waits for an event loop, so no other task runs meanwhile. A context variable would
+    reach the tasks that a hook starts, which run later.
+    """
+
+    def __init__(self) -> None:
+        self.hooks: set[tuple[int, str]] = set()
+
+
+_running = _Running()
+
+
+def call_hook(entity: Model, name: str) -> None:
+    """Call a hook of an entity, unless this thread is in the middle of that call.
+
+    A hook may save, commit or delete its own entity. That write would call the hook again, and so
+    on without an end.
+    """
+    call = id(entity), name
+    if call in _running.hooks:
+        return
+    _running.hooks.add(call)
+    try:
+        getattr(entity, name)()
+    finally:
+        _running.hooks.discard(call)
 
 
 def have_hooks(group: Iterable[Model], names: Sequence[str] = BEFORE) -> bool:
@@ -40,19 +78,14 @@ def call_hooks_before(group: Sequence[Model], full: bool, force: bool) -> None:
         if not are_called:
             continue
         if entity._new:
-            entity._before_insert()
+            call_hook(entity, '_before_insert')
         elif full or force or entity._modified:
-            entity._before_update()
+            call_hook(entity, '_before_update')
 
 
 def call_hook_after(entity: Model, change: Change) -> None:
     """Call the hook that runs after this kind of change."""
-    if change.kind == 'insert':
-        entity._after_insert()
-    elif change.kind == 'update':
-        entity._after_update()
-    else:
-        entity._after_delete()
+    call_hook(entity, _AFTER[change.kind])
 
 
 def has_delete_hook(model: type[Model]) -> bool:

@@ -418,3 +418,76 @@ def test_a_cascade_shows_its_hook_the_row_as_it_is_now(world: World) -> None:
         return seen
 
     assert world.run(story()) == [(True, 2)]
+
+
+def _count_and_save(entity: Any) -> None:
+    entity.number = (entity.number or 0) + 1
+    entity.save()
+
+
+def _count_and_commit(entity: Any) -> None:
+    entity.number = (entity.number or 0) + 1
+    rom.session.commit()
+
+
+WRITES_OF_HOOKS = {'save': _count_and_save, 'commit': _count_and_commit}
+
+
+@pytest.mark.parametrize('is_null', [False, True], ids=['session', 'null session'])
+@pytest.mark.parametrize('write', WRITES_OF_HOOKS)
+@pytest.mark.parametrize('hook', ['before insert', 'after insert', 'before update', 'after update'])
+def test_a_hook_writes_its_own_entity(
+    server: Server, raw: redis.Redis, hook: str, write: str, is_null: bool
+) -> None:
+    with rom.Session(redis.Redis(unix_socket_path=server.socket)) as session:
+        session.null_session = is_null
+        thing = HookThing(name='a')
+        ACTS[hook] = WRITES_OF_HOOKS[write]
+        thing.save()
+        thing.name = 'b'
+        thing.save()
+        assert [call for call in calls() if call.startswith(hook)] == [
+            f'{hook} {"a" if "insert" in hook else "b"}'
+        ]
+        ACTS.clear()
+        assert thing.number == 1
+        thing.save()
+        assert rows(raw)[1] == {b'id': b'1', b'name': b'b', b'number': b'1'}
+
+
+def test_hooks_write_each_others_entities(server: Server, raw: redis.Redis) -> None:
+    def write(entity: Any, number: int) -> None:
+        entity.number = number
+        entity.save()
+
+    with rom.Session(redis.Redis(unix_socket_path=server.socket)) as session:
+        one, two = HookThing(name='one'), HookThing(name='two')
+        session.commit()
+        calls()
+        ACTS['before update one'] = lambda _: write(two, 2)
+        ACTS['before update two'] = lambda _: write(one, 1)
+        one.number = 5
+        session.commit()
+        assert calls()[:2] == ['before update one', 'before update two']
+        assert [rows(raw)[id][b'number'] for id in (1, 2)] == [b'1', b'2']
+
+
+def test_a_hook_deletes_its_own_entity(server: Server, raw: redis.Redis) -> None:
+    with rom.Session(redis.Redis(unix_socket_path=server.socket)) as session:
+        thing = HookThing(name='a')
+        session.commit()
+        calls()
+        ACTS['before delete'] = lambda entity: entity.delete()
+        thing.delete()
+        assert calls() == ['before delete a', 'after delete a']
+        assert rows(raw) == {}
+
+
+def test_a_hook_that_raised_is_called_again(server: Server) -> None:
+    with rom.Session(redis.Redis(unix_socket_path=server.socket)):
+        thing = HookThing(name='a')
+        ACTS['before insert'] = fail
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match='no'):
+                thing.save()
+        assert calls() == ['before insert a'] * 2
