@@ -29,7 +29,7 @@ end
 -- is of another kind; or false and the reason, if the server refuses the command.
 local function tally_entries(search)
     local part, tally, head = search.parts[1], search.tally, search.model.head
-    local first = rank_to_begin_at(part, search.position and cmsgpack.unpack(search.position))
+    local first = rank_to_begin_at(part, search.model.position)
     if not first then
         return nil
     end

@@ -7,13 +7,14 @@
 -- @include lib/ask
 -- @include lib/far_key
 
--- Read these values on first access, because many searches need none of them.
+-- Read these values on first access, because many searches need none of them. Other fields that are
+-- nil stay so, without a command.
 local function find_out(model, name)
     if name == 'span' then
         model.span = model.last or ask('BITCOUNT', model.live) + model.far
     elseif name == 'far' then
         model.far = ask('ZCARD', model.live .. FAR)
-    else
+    elseif name == 'bytes' or name == 'last' then
         local bytes = ask('STRLEN', model.live)
         model.bytes = bytes > 0 and bytes
         model.last = not model.bytes and (tonumber(ask('GET', model.counter) or '0') or 0)

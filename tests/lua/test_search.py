@@ -330,3 +330,11 @@ def test_no_pattern_takes_for_ever(raw: redis.Redis) -> None:
     _, tokens = parse('*a' * 30 + '?b' * 30 + '+c')
     encoded = [EncodedToken(t.least, t.most, t.text.encode()) for t in tokens]
     assert not matches(raw, b'ab' * 2000, encoded, False)
+
+
+def test_a_range_alone_does_not_look_at_the_live_bitmap(
+    search: Search, data: None, raw: redis.Redis
+) -> None:
+    raw.config_resetstat()
+    assert search(AGES, need=2)[7] == [b'3', b'6']
+    assert 'cmdstat_strlen' not in raw.info('commandstats')
