@@ -7,15 +7,20 @@ it is still the same: see `lua/shard_release.lua`.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from itertools import compress
+from typing import Final, NamedTuple
 
 from rom._core.ops.hash_replies import fields_in
 from rom._core.ops.requests import Command, Operation, Pipeline
 from rom._core.ops.shards.directory import release_entry
 from rom._core.ops.shards.entries import Value, look_script
+from rom._core.ops.shards.lockstep import lockstep
 from rom._core.ops.shards.partitions import Entry, Partitions, partitions_of
 from rom._core.schema import Schema
 from rom.exceptions import CorruptRowError
+
+# Commands in one pipeline, which asks every partition for the row of each entry.
+_MOST_ASKED: Final = 2000
 
 
 class DirectoryEntry(NamedTuple):
@@ -57,13 +62,27 @@ def find_leftovers(
     partitions = partitions_of(whole.placement.group)
     after, some = yield from _entries_without_rows(partitions, number, name, cursor, size)
     found: list[DirectoryEntry] = []
-    for one in some:
-        fence = may_fence(one.entry)
-        if (yield from _is_leftover(partitions, whole, one, fence, repair)):
-            if repair:
-                yield release_entry(partitions, one.value, one.entry.raw)
-            found.append(one)
+    at_once = max(_MOST_ASKED // partitions.size, 1)
+    for begin in range(0, len(some), at_once):
+        each = some[begin : begin + at_once]
+        are_leftovers = yield from lockstep(
+            [_collect(partitions, whole, one, may_fence(one.entry), repair) for one in each]
+        )
+        found += compress(each, are_leftovers)
     return after, found
+
+
+def _collect(
+    partitions: Partitions, whole: Schema, one: DirectoryEntry, may_fence: bool, repair: bool
+) -> Operation[bool]:
+    """Return whether an entry is a leftover, and remove it then; `_is_leftover` has the arguments.
+
+    Three round trips at most.
+    """
+    is_leftover = yield from _is_leftover(partitions, whole, one, may_fence, repair)
+    if is_leftover and repair:
+        yield release_entry(partitions, one.value, one.entry.raw)
+    return is_leftover
 
 
 def _entries_without_rows(

@@ -16,6 +16,7 @@ from rom._core.ops.shards import patience
 from rom._core.ops.shards.partitions import Entry, partitions_of
 from rom.cli.app import app
 from tests.support.servers import Server
+from tests.support.trips import note_trips
 from tests.support.worlds import Front
 
 pytestmark = pytest.mark.one_server
@@ -171,6 +172,22 @@ def test_a_malformed_entry_without_a_row_is_removed(
     [finding] = front.check(BankAccount, repair=True)
     assert finding.kind == 'leftover' and entry_of(raw, b'odd') is None
     assert BankAccount(email='odd').save()
+
+
+def test_many_leftovers_of_a_directory_share_their_round_trips(
+    accounts: list[BankAccount], front: Front, raw: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trips = note_trips(monkeypatch)
+    counts = []
+    for number in (4, 40):
+        for value in (b'odd%d' % at for at in range(number)):
+            raw.hset(PARTITIONS.directory(b'BankAccount:email:uidx', value), value, b'2:token:5')
+        trips.clear()
+        findings = [*front.check(BankAccount, repair=True)]
+        assert [one.kind for one in findings] == ['leftover'] * number
+        counts.append(len(trips))
+        assert not [*front.check(BankAccount)]
+    assert counts[1] - counts[0] <= 3 * SHARDS.partitions
 
 
 class BankGuest(rom.Model):
