@@ -163,7 +163,7 @@ class Schema:
 
     @property
     def whole(self) -> 'Schema':
-        """The schema of the model over all partitions; of a model without any, this one."""
+        """The schema of the model over all partitions, or this one if it is of none."""
         return self if self.part is None else cast('Schema', self.part.whole)
 
     def seen_id(self, id: int) -> int:
