@@ -163,7 +163,7 @@ class ManyToMany(Column[Any]):
         model = self.get_related_model()
         if isinstance(value, model) and value._namespace == model._namespace:
             if value._deleted:
-                self.refuse(value, 'was deleted; save it again with force=True first')
+                self.refuse(value, f'was deleted; {value._way_back}')
             known = id_of(value)
             return value if known is None else known
         id = plain(value)

@@ -149,7 +149,7 @@ class _Relation(Ref[Target], Column[Any, Target]):
     def accept(self, entity: Holder, value: Any) -> Any:
         value = super().accept(entity, value)
         if value._deleted:
-            self.refuse(value, 'was deleted; save it again with force=True first')
+            self.refuse(value, f'was deleted; {value._way_back}')
         return value
 
     def make_default(self, entity: Holder) -> Any:

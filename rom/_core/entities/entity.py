@@ -195,6 +195,16 @@ class Entity(EntityState):
         name = self._schema.soft_delete
         return name is not None and name in self._stored
 
+    @property
+    def _way_back(self) -> str:
+        """The way to have a deleted entity again, for errors.
+
+        A forced save of a soft-deleted one writes its row, which stays deleted.
+        """
+        if self._is_soft_deleted:
+            return 'restore() brings it back'
+        return 'save(force=True) writes it again'
+
 
 @lru_cache(maxsize=1024)
 def _with(names: frozenset[str], name: str) -> frozenset[str]:

@@ -99,7 +99,7 @@ def has_delete_hook(model: type[Model]) -> bool:
 def deleted_error(entity: Model) -> EntityDeletedError:
     """Return the error for a write of a deleted entity."""
     return EntityDeletedError(
-        f'{entity._key} was deleted; save(force=True) writes it again',
+        f'{entity._key} was deleted; {entity._way_back}',
         entity._namespace,
         entity._id,
     )

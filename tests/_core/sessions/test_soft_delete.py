@@ -299,3 +299,30 @@ def test_maintenance_knows_deleted_rows(client: redis.Redis, raw: redis.Redis) -
     for _ in rom.util.refresh_indices(SoftUser):
         pass
     assert entries(raw) == before
+
+
+def test_errors_name_the_way_back(world: World) -> None:
+    async def story() -> None:
+        async with world.session() as s:
+            team, gone = SoftTeam(name='a'), SoftTeam(name='b')
+            user, note = SoftUser(name='u', team=team), SoftNote()
+            await s.commit()
+            await s.delete([team, gone])
+            assert user._is_soft_deleted  # by the cascade
+            for change in (
+                lambda: setattr(note, 'user', user),
+                lambda: SoftUser(name='v', team=gone),
+            ):
+                with pytest.raises(rom.InvalidColumnValue, match=r'deleted; restore\(\) brings'):
+                    change()
+            s.rollback()
+            gone.name = 'c'
+            with pytest.raises(rom.EntityDeletedError, match=r'deleted; restore\(\) brings'):
+                await s.save(gone)
+            await s.restore(gone)
+            assert await s.get_by(SoftTeam, name='c') is gone
+            await s.delete(gone, hard=True)
+            with pytest.raises(rom.EntityDeletedError, match=r'deleted; save\(force=True\)'):
+                await s.save(gone, full=True)
+
+    world.run(story())
