@@ -26,6 +26,28 @@ local function not_had(ranking, settled)
     return ranking.is_fresh and settled or {}
 end
 
+-- Those settled groups of a combination that no text has which is found by some of its groups. A
+-- settled group was scored together with the chosen groups before it. So a text that lacks one of
+-- these may still have it.
+local function settled_for(ranking, combination, is_sure)
+    if not ranking.is_all then
+        return combination.settled
+    end
+    local settled = {}
+    for position, group in ipairs(combination.chosen) do
+        for _, other in ipairs(ranking.slots[position].groups) do
+            if other == group then
+                break
+            end
+            settled[other] = true
+        end
+        if not is_sure(group) then
+            break
+        end
+    end
+    return settled
+end
+
 -- The keys that all texts of a combination are in, but those of merged words; and the filters that
 -- these texts match.
 local function keys_of(search, ranking, combination)
@@ -89,8 +111,8 @@ end
 local function weigh_combination(search, ranking, combination, after)
     local chosen, first = combination.chosen, smallest_group(combination)
     local settled = combination.settled
-    local lacking = not_had(ranking, settled)
-    if not after and chosen[2] and weigh_all_packed(search, ranking, chosen, settled, lacking) then
+    if not after and chosen[2]
+        and weigh_all_packed(search, ranking, chosen, settled, not_had(ranking, settled)) then
         return nil
     end
     local keys, matched = keys_of(search, ranking, combination)
@@ -100,6 +122,9 @@ local function weigh_combination(search, ranking, combination, after)
     if ranking.is_fresh then
         ids = not_scored(ranking, ids)
     end
+    local lacking = not_had(ranking, settled_for(ranking, combination, function(group)
+        return #group == 1 or group == merged
+    end))
     local known = {matched = matched, sure = sure_slots(chosen, merged), lacking = lacking}
     return weigh_ids(search, ranking, ids, known, after)
 end

@@ -22,7 +22,10 @@ local function look_at(search, ranking, combination, position)
         local last = weigh_combination(search, ranking, combination, position and position.id)
         return last and {id = last}
     end
-    local driver, lacking = smallest_group(combination), not_had(ranking, settled)
+    local driver = smallest_group(combination)
+    local lacking = not_had(ranking, settled_for(ranking, combination, function(group)
+        return group == driver
+    end))
     if not (ranking.is_all or position) then
         weigh_pairs(search, ranking, driver, settled, lacking)
     end

@@ -197,7 +197,7 @@ def test_the_order_of_many_texts(on_client: None, many: Texts, raw: redis.Redis)
 
 
 # What a call lists, and when it ends: each is a way of its own through the texts.
-WAYS = [(1, 1), (10, 40), (1400, 1), (1400, 20_000)]
+WAYS = [(1, 1), (10, 40), (60, 200), (300, 200), (300, 20_000), (1400, 1), (1400, 20_000)]
 
 
 def ways_of(client: redis.Redis, query: Any) -> Iterable[list[tuple[int, float]]]:
@@ -452,3 +452,27 @@ def test_a_beginning_of_a_very_common_word(on_client: None, client: redis.Redis)
         ('none', {'prefix_last': True}, 0),
     ):
         assert RankedDoc.query.search(text, 'title', **options).count() == number
+
+
+@pytest.mark.one_server
+@pytest.mark.parametrize('match', ['all', 'any'])
+def test_common_words_in_every_way(
+    match: Any, on_client: None, many: Texts, client: redis.Redis
+) -> None:
+    """Calls end anywhere, and pages begin behind a mark. No text has a part of its score."""
+    lot = random.Random(f'{match} in turn')
+    for _ in range(12):
+        words = [f'w{n}' for n in lot.sample(range(9), lot.randint(2, 5))]
+        weights = lot.choice([{'body': 1.0}, {'title': 1.0}, {'title': 2.0, 'body': 0.7}])
+        expected = reference(many, words, weights, match)
+        query = RankedDoc.query.search(' '.join(words), weights, match).select('id')
+        for skip in (0, 30):
+            wanted = expected[skip : skip + 9]
+            for found in ways_of(client, query.limit(skip, 9)):
+                assert [id for id, _ in found] == [id for id, _ in wanted]
+        after = query.page(30).next
+        page = query.page(9, after) if after else ()
+        assert [row['id'] for row in page] == [id for id, _ in expected[30:39]]
+        years = [id for id, _ in expected if (id - 1) % 10 == 3]
+        for found in ways_of(client, query.filter(year=3).limit(9)):
+            assert [id for id, _ in found] == years[:9]
