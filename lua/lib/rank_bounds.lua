@@ -11,12 +11,15 @@ end
 
 -- The greatest frequency of a word, and the shortest length with it.
 local function most_of(posting)
-    local first = ask('ZREVRANGE', posting.key, 0, 0, 'WITHSCORES')
-    return unpack_posting(tonumber(first[2] or '0'))
+    if not posting.first then
+        local first = ask('ZREVRANGE', posting.key, 0, 0, 'WITHSCORES')
+        posting.first = tonumber(first[2] or '0')
+    end
+    return unpack_posting(posting.first)
 end
 
--- The different frequencies of a word, each with the shortest length; the last one stands for all
--- lower ones.
+-- The different frequencies of a word, each with the shortest length and the rank of its first
+-- posting. If there are more than MOST_FREQUENCIES, the last one stands for all lower ones.
 local function frequencies_of(posting)
     if posting.frequencies then
         return posting.frequencies
@@ -29,7 +32,7 @@ local function frequencies_of(posting)
         end
         local tf, length = unpack_posting(tonumber(first[2]))
         local is_last = #found == MOST_FREQUENCIES
-        found[#found + 1] = {tf, is_last and 1 or length}
+        found[#found + 1] = {tf, is_last and 1 or length, rank}
         rank = is_last and posting.size or rank_below(posting, tf)
     end
     posting.frequencies = found

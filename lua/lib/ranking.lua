@@ -4,20 +4,23 @@
 -- If another filter has few ids, they are all scored. Otherwise, combinations of words are looked
 -- at one after the other, those that can score most first: see lib/combinations. One whose texts
 -- cannot be among the best is left out. The texts of one are collected at once if they are few, or
--- found along the postings of its rarest word. Combinations with few texts are joined.
+-- found along the postings of its rarest word. Combinations with few texts are joined. If many
+-- texts have two of the words, the postings of all words are walked in turn.
 --
 -- Request: rank = {id, score}: only matches behind these; or true
 --
 -- The position of a call has `best` and `mark`; `slots`, `columns` and `combined`, the order of the
 -- combinations, which must not change between calls; `meant`, the similar words; `number`, the
 -- combination to continue at, or `part`, the place of the other filter; the last `id` in it, for a
--- walk with its `packed` score; and `walked`, the names of groups of which every text was scored.
+-- walk with its `packed` score; `walked`, the names of groups of which every text was scored; and
+-- `reached` instead of a number, for lib/words_in_turn.
 
 -- @include lib/rank_order
 -- @include lib/joined_words
 -- @include lib/merged_texts
 
 local MOST_RANKED = 10000  -- results that one call keeps
+local MOST_IN_TURNS = 200  -- results for which the postings of all words are walked in turn
 
 local function words_node(search)
     for _, part in ipairs(search.parts) do
@@ -121,9 +124,26 @@ local function weigh_at_once(search, ranking)
     return ranking.is_all and join_all(search, ranking)
 end
 
+local function open_turns()
+    -- @include lib/words_in_turn
+    return weigh_in_turn
+end
+
 local function open_combinations()
     -- @include lib/looking_at_combinations
     return look_at_all
+end
+
+-- Walk along common words in turn, or look at combinations; return where to continue, nil at the
+-- end.
+local function weigh_words(search, ranking, position)
+    if position.reached or not position.number and ranking.best.count <= MOST_IN_TURNS then
+        local is_done, following = open_turns()(search, ranking, position.reached)
+        if is_done then
+            return following
+        end
+    end
+    return open_combinations()(search, ranking, position)
 end
 
 -- Find the best matches; return the position to continue at, nil at the end.
@@ -132,12 +152,13 @@ local function rank_matches(search, position)
     local best = ranking.best
     search.sink = new_sink({skip = search.skip, need = search.need})
     settle_best(best)
-    local place = position.part or not position.number and narrow_filter(search, ranking)
+    local is_first = not (position.number or position.reached)
+    local place = position.part or is_first and narrow_filter(search, ranking)
     local following
     if place then
         following = weigh_filter(search, ranking, place, position.id)
-    elseif position.number or not weigh_at_once(search, ranking) then
-        following = open_combinations()(search, ranking, position)
+    elseif not (is_first and weigh_at_once(search, ranking)) then
+        following = weigh_words(search, ranking, position)
     end
     if not following then
         return hand_out(search, ranking)
