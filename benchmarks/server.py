@@ -57,6 +57,8 @@ class Server:
         started = self._stack.enter_context(open_server(folder, binary=program))
         with closing(connect(str(started.socket), _ADMIN)) as admin:
             admin.config_set('appendonly', 'no')
+            # Or a search that takes half a second returns what it has found by then.
+            admin.execute_command('FT.CONFIG', 'SET', 'TIMEOUT', 0)
         return started
 
     def close(self) -> None:
