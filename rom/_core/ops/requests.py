@@ -8,6 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
+from rom.exceptions import ServerUnavailable
+
 T = TypeVar('T')
 
 
@@ -125,6 +127,13 @@ class Barrier(NamedTuple):
 
     is_decided: bool = False
     key: bytes | None = None
+
+
+class Unwritten(ServerUnavailable):
+    """A commit was given up before it was decided, so it wrote nothing, and never will.
+
+    A barrier raises it if nothing that it waits for is decided, and too few replicas have it.
+    """
 
 
 class ReplyStream(ABC):

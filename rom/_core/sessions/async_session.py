@@ -111,7 +111,7 @@ class AsyncSession(AsyncSessionQueries):
             waits: the replicas that commits wait for, if they do.
         """
         from_replicas = reads and self._replicas
-        if waits is None and self._durable:
+        if reads and self._durable:
             waits = Replications(self._durable)  # a read may carry out a commit that it meets
         try:
             step = next(work)

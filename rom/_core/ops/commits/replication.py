@@ -19,19 +19,23 @@ from typing import Any, Final, TypeVar
 
 from rom._core.encoding.text import as_text, show
 from rom._core.ops.commits.receipts import Receipt, last_of_each_slot, noting
-from rom._core.ops.requests import Barrier, Command, Operation, Pipeline, Request, answered
+from rom._core.ops.requests import (
+    Barrier,
+    Command,
+    Operation,
+    Pipeline,
+    Request,
+    Unwritten,
+    answered,
+)
 from rom._core.schema import Schema
 from rom._core.support.clock import elapsed
-from rom.exceptions import ArgumentError, NotReplicatedError, ORMError, ServerUnavailable
+from rom.exceptions import ArgumentError, NotReplicatedError, ORMError
 
 T = TypeVar('T')
 
 #: Milliseconds to wait for the replicas.
 LONGEST: Final = 2000
-
-
-class Unwritten(ServerUnavailable):
-    """A commit was given up before it was decided, so it wrote nothing, and never will."""
 
 
 def number_of_replicas(durable: Any) -> int:

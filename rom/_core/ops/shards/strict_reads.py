@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from rom._core.encoding.wire import pack, unpack
-from rom._core.ops.requests import Operation, Script
+from rom._core.ops.requests import Operation, Script, Unwritten
 from rom._core.ops.shards.entries import Value, look_script, read_entry
 from rom._core.ops.shards.partitions import Entry, Partitions
 from rom._core.ops.shards.resolve import resolve
@@ -63,8 +63,19 @@ def _carried_out(partitions: Partitions, number: int, intents: Iterable[Entry]) 
     """Carry out what is decided; return whether that was anything."""
     is_any = False
     for intent in {intent.token: intent for intent in intents}.values():
-        is_any |= yield from resolve(partitions, number, intent, fence=False)
+        is_any |= yield from _resolved(partitions, number, intent)
     return is_any
+
+
+def _resolved(partitions: Partitions, number: int, intent: Entry) -> Operation[bool]:
+    """Carry out a transaction that is decided; return False if it is not, or could still be lost.
+
+    A session that waits for replicas reads the row before a decision that too few of them have.
+    """
+    try:
+        return (yield from resolve(partitions, number, intent, fence=False))
+    except Unwritten:
+        return False
 
 
 def _busy_error(number: int) -> ServerError:
@@ -100,7 +111,7 @@ def find_unique(
         status, *details = yield look_script(partitions, wanted, entry, schema, **more)
         if status == b'prepared':
             intent = partitions.entry(details[0], partitions.intents(entry.partition))
-            anyway = not (yield from resolve(partitions, entry.partition, intent, fence=False))
+            anyway = not (yield from _resolved(partitions, entry.partition, intent))
             continue
         if status != b'held':
             return None

@@ -19,8 +19,7 @@ from typing import Any
 from rom._core.ops.commits.attempts import Attempt, settle_doubtful
 from rom._core.ops.commits.commit import CommitRequest, Guard
 from rom._core.ops.commits.commit_request import Batch
-from rom._core.ops.commits.replication import Unwritten
-from rom._core.ops.requests import Barrier, Command, Operation, Pipeline, Rest, Script
+from rom._core.ops.requests import Barrier, Command, Operation, Pipeline, Rest, Script, Unwritten
 from rom._core.ops.shards.directory import (
     Claim,
     by_directory,

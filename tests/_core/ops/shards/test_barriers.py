@@ -109,3 +109,38 @@ async def test_a_decision_that_no_replica_has_is_left_to_others(
     assert await s.commit() == 0
     s.rollback()
     assert [purse.balance for purse in await s.get(BarredPurse, ids)] == [101, 101]
+
+
+def test_a_durable_session_reads_no_decision_that_could_be_lost(
+    client: redis.Redis, have_it: list[int]
+) -> None:
+    """It reads the row before, until enough replicas have the decision."""
+    with rom.Session(client, durable=True) as session:
+        purses = [BarredPurse(balance=100) for _ in range(2)]
+        for purse in purses:
+            session.save(purse)
+        ids = [purse.id for purse in purses]
+        for purse in purses:
+            purse.balance = 101
+        have_it += [1, 0]
+        with pytest.raises(rom.NotReplicatedError):
+            session.commit()
+        session.rollback()
+        have_it += [0]
+        found = [purse.balance for purse in session.get(BarredPurse, ids)]
+        assert sorted(found) == [100, 101]  # the coordinator's row, and the one before
+        session.rollback()
+        assert [purse.balance for purse in session.get(BarredPurse, ids)] == [101, 101]
+
+
+def test_a_commit_may_do_without_replicas_in_a_durable_session(
+    client: redis.Redis, trips: list[Any]
+) -> None:
+    with rom.Session(client, durable=True) as session:
+        purses = [BarredPurse(balance=100) for _ in range(2)]
+        for purse in purses:
+            session.save(purse, durable=False)
+            purse.balance = 101
+        trips.clear()
+        assert session.commit(durable=False) == 2
+        assert 'WAIT' not in map(kind_of, trips)
