@@ -14,12 +14,14 @@ import pytest
 from benchmarks import data, engine, environments
 from benchmarks.operations import OPERATIONS, QUERIES
 from benchmarks.peers import (
+    BY_NAME,
     HANDWRITTEN,
     OURS,
     OURS_COMPOUND,
     OURS_SCHEMATICS,
     PEERS,
     REDIS_SCHEMATICS,
+    REDISEARCH,
     ROM1,
     Member,
 )
@@ -95,6 +97,16 @@ def test_what_is_written_is_read(worker: Worker) -> None:
             count = 300 if operation.name in ('create', 'change') else 30
             done = worker.order(operation.name, count=count, check=True)
             assert all(ns > 0 for ns in done['ns'])
+
+
+def test_the_search_engine_finishes_slow_queries() -> None:
+    """By default it returns a part of the answer after half a second, as if that were all."""
+    installed = engine.existing()
+    if installed is None:
+        pytest.skip('scripts/bench has not installed the search engine yet')
+    with Servers((SIZE,), (BY_NAME[REDISEARCH],), installed) as servers:
+        found = servers.small(REDISEARCH).admin.execute_command('FT.CONFIG', 'GET', 'TIMEOUT')
+    assert found == {b'TIMEOUT': b'0'}
 
 
 def test_a_wrong_value_is_found(server: Server, raw: Any) -> None:
