@@ -58,7 +58,8 @@ class Server:
         with closing(connect(str(started.socket), _ADMIN)) as admin:
             admin.config_set('appendonly', 'no')
             # Or a search that takes half a second returns what it has found by then.
-            admin.execute_command('FT.CONFIG', 'SET', 'TIMEOUT', 0)
+            unlimited = 'FT.CONFIG', 'SET', 'TIMEOUT', 0
+            admin.execute_command(*unlimited)  # type: ignore[no-untyped-call]
         return started
 
     def close(self) -> None:
