@@ -36,12 +36,13 @@ class EntityState:
     _columns: ClassVar[dict[str, Column[Any]]]
     _namespace: ClassVar[str]
     _pkey: ClassVar[str]
-    _keep_index_data: ClassVar[bool] = False
-    _soft_delete: ClassVar[str | None] = None
-    # Not `| None`: mypy wants a Mixin with these to have exactly the types of the model.
-    _shards: ClassVar[Shards] = None  # type: ignore[assignment]
-    _shard_by: ClassVar[str] = None  # type: ignore[assignment]
-    _shard_with: ClassVar[str] = None  # type: ignore[assignment]
+    # Options of a class body have no values here, because these would hide those of a base that
+    # comes after `rom.Model`. Not `| None`: mypy wants a Mixin to have exactly these types.
+    _keep_index_data: ClassVar[bool]
+    _soft_delete: ClassVar[str | None]
+    _shards: ClassVar[Shards]
+    _shard_by: ClassVar[str]
+    _shard_with: ClassVar[str]
     _is_checked: ClassVar[bool] = False
 
     # Defaults on the class are those of a loaded entity, so that making one sets little.

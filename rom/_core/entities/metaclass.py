@@ -9,7 +9,7 @@ from typing import Any, Final, get_origin
 from rom._core.columns import Column, OneToMany, PrimaryKey, UnsafeColumn
 from rom._core.columns.mapped import Mapped, Ref, Specifier
 from rom._core.columns.primary_key import OWN_ID
-from rom._core.entities.bases_behind import CLIENT_NAMES, look_behind
+from rom._core.entities.client_names import CLIENT_NAMES, look_behind
 from rom._core.entities.related_names import add_reverses, reverses_with
 from rom._core.model_registry import MODELS, register
 from rom._core.schema_builder import build
@@ -56,7 +56,11 @@ class ModelMeta(type):
             getattr(model, 'geo_index', None),
             getattr(model, 'compound_index', None),
             getattr(model, '_soft_delete', None),
-            (model._shards, model._shard_by, model._shard_with),  # type: ignore[attr-defined]
+            (
+                getattr(model, '_shards', None),
+                getattr(model, '_shard_by', None),
+                getattr(model, '_shard_with', None),
+            ),
         )
         if schema.placement is not None:
             from rom._core.sharding.limits import join_group
