@@ -8,7 +8,7 @@ process uses no compound index of the model for some seconds then.
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from rom._core.ops.index_fingerprint import COMPOUND, declared_by, stamp_of
@@ -61,6 +61,14 @@ def built_texts(schema: Schema) -> tuple[bytes, ...]:
     return texts
 
 
-def are_built(schema: Schema, stamp: bytes | None) -> bool:
-    """Return whether a fingerprint has all compound indexes of a model."""
-    return stamp is not None and all(text in stamp for text in built_texts(schema))
+def read_index(schema: Schema, command: Command, is_compound: bool) -> Operation[Any]:
+    """Return the reply to a command that reads an index; one round trip.
+
+    None: it reads a compound index, and the data lacks one that the model declares.
+    """
+    if not is_compound:
+        return (yield command)
+    # The fingerprint is read last, because a reindex writes it after the index.
+    reply, stamp = yield Pipeline((command, Command('GET', schema.keys.indexes)))
+    is_built = stamp is not None and all(text in stamp for text in built_texts(schema))
+    return reply if is_built else None

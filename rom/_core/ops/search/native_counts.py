@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from rom._core.encoding.stems import bounds_of
-from rom._core.ops.compound_state import are_built
-from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.compound_state import read_index
+from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search import queries
 from rom._core.ops.search.bounds import BOUNDS
 from rom._core.ops.search.search_calls import Search
@@ -41,13 +41,9 @@ def _counted(asking: Search) -> Operation[int | None]:
     command = None if make is None or asking.leaves_out else make(nodes[0])
     if command is None:
         return None
-    if asking.plain is None:
-        counted: int = yield command
-        return counted
-    # The fingerprint is read last, because a reindex writes it after the index.
-    schema = asking.schema
-    counted, stamp = yield Pipeline((command, Command('GET', schema.keys.indexes)))
-    return counted if are_built(schema, stamp) else None
+    is_compound = asking.plain is not None
+    counted: int | None = yield from read_index(asking.schema, command, is_compound)
+    return counted
 
 
 def _of_set(node: InSet) -> Command:

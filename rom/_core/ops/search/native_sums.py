@@ -16,8 +16,8 @@ from operator import itemgetter
 from typing import Any, Final
 
 from rom._core.columns import Float, Integer
-from rom._core.ops.compound_state import are_built, may_use_compounds
-from rom._core.ops.requests import Command, Operation, Pipeline
+from rom._core.ops.compound_state import may_use_compounds, read_index
+from rom._core.ops.requests import Command, Operation
 from rom._core.ops.search.aggregates import Totals, average, total
 from rom._core.ops.search.direct_tallies import (
     is_sparse,
@@ -104,18 +104,17 @@ def _of_scores(query: Query[Any], column: str, node: InRange) -> Operation[Total
     """
     schema, tally = query.schema, adding(query.schema, 'sum', column)
     limits = (b'BYSCORE', b'LIMIT', b'0', b'%d' % (MOST + 1), b'WITHSCORES')
-    # The fingerprint is read last, because a reindex writes it after a compound index.
-    asked = Command('ZRANGE', node.key, node.low, node.high, *limits)
+    command = Command('ZRANGE', node.key, node.low, node.high, *limits)
+    is_compound = node.key != schema.indexes[column].numbers_key
     try:
-        reply, stamp = yield Pipeline((asked, Command('GET', schema.keys.indexes)))
+        reply = yield from read_index(schema, command, is_compound)
     except ServerError:
         return None  # the script finds the same error, and names the key
     if not reply:
         return None
-    is_own = node.key == schema.indexes[column].numbers_key
     # RESP3 has a pair for each entry.
     numbers = [*map(float, reply[1::2] if type(reply[0]) is bytes else map(itemgetter(1), reply))]
-    if len(numbers) > MOST or not (is_own or are_built(schema, stamp)):
+    if len(numbers) > MOST:
         return None
     try:
         return Totals(schema, tally, [(b'%d' % len(numbers), summed(tally.way, numbers), ())])

@@ -185,20 +185,19 @@ def test_scores_are_added(
 ) -> None:
     values = [v for one in query.all() if (v := getattr(one, column)) is not None]
     assert len(values) >= 10
-    trips = note_trips_of(native_sums.native_total(query, column))
-    assert [one.args[:2] for one in trips[0].requests] == [
-        ('ZRANGE', key), ('GET', b'SummedPair:id:indexes'),
-    ]  # fmt: skip
+    operation = native_sums.native_total(query, column)
+    assert operation is not None
+    first: Any = next(operation)
+    read, stamp = ('ZRANGE', key), ('GET', b'SummedPair:id:indexes')
+    if key.endswith(b':cidx'):
+        assert [one.args[:2] for one in first.requests] == [read, stamp]
+    else:
+        assert first.args[:2] == read
     total, mean = query.sum(column), query.avg(column)
     assert total == math.fsum(values) and type(total) is type(values[0])
     assert mean == pytest.approx(total / len(values), rel=1e-15)
     nothing = SummedPair.query.filter(age=(1000, None))
     assert (nothing.sum('age'), nothing.avg('age')) == (0, None)
-
-
-def note_trips_of(operation: Any) -> list[Any]:
-    assert operation is not None
-    return [next(operation)]
 
 
 @pytest.mark.parametrize(
