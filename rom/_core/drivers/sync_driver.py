@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar('T')
 
-
 # Commands whose replies the client library does not convert.
 _PLAIN: Final = frozenset(('EVALSHA', 'EVAL', 'FCALL_RO', 'HMGET', 'GET'))
 

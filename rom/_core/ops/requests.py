@@ -6,7 +6,7 @@ it is written once for blocking and asyncio programs, and can be tested by sendi
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 from rom.exceptions import ServerUnavailable
 
@@ -161,7 +161,7 @@ Request: TypeAlias = Sent | RowReads | Destination | Rest | Barrier | Next
 Operation: TypeAlias = Generator[Request, Any, T]
 
 #: The requests that take no round trip.
-NO_TRIP = (Destination, Rest, Barrier, Next)
+NO_TRIP: Final = (Destination, Rest, Barrier, Next)
 
 
 def next_reply(replies: Iterator[Any] | ReplyStream) -> Operation[Any]:

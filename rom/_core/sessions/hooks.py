@@ -14,8 +14,8 @@ from rom.exceptions import EntityDeletedError
 BEFORE: Final = ('_before_insert', '_before_update')
 AFTER: Final = ('_after_insert', '_after_update')
 
-#: The hook that runs after each kind of change.
-_AFTER: Final = {
+# The hook that runs after each kind of change.
+_HOOKS_AFTER: Final = {
     'insert': '_after_insert',
     'update': '_after_update',
     'delete': '_after_delete',
@@ -85,7 +85,7 @@ def call_hooks_before(group: Sequence[Model], full: bool, force: bool) -> None:
 
 def call_hook_after(entity: Model, change: Change) -> None:
     """Call the hook that runs after this kind of change."""
-    call_hook(entity, _AFTER[change.kind])
+    call_hook(entity, _HOOKS_AFTER[change.kind])
 
 
 def has_delete_hook(model: type[Model]) -> bool:

@@ -6,7 +6,7 @@ that only declares models needs none.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -57,7 +57,9 @@ class _CurrentSession:
         return f'<the current one: {session_context.session()!r}>'
 
 
+@cache
 def _class() -> type[Session]:
+    """Return the class of sessions; cached, because an import at each call takes its time."""
     from rom._core.sessions.sync_session import Session
 
     return Session
