@@ -106,18 +106,18 @@ class World:
         else:
             await client.aclose()
 
-    def wrap(self, client: Any) -> Any:
+    def wrap(self, client: Any, **options: Any) -> Any:
         """A session on this client, to be awaited."""
         if self.kind == SYNC:
-            return Awaitable(rom.Session(client))
-        return rom.AsyncSession(client)
+            return Awaitable(rom.Session(client, **options))
+        return rom.AsyncSession(client, **options)
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Any]:
+    async def session(self, **options: Any) -> AsyncIterator[Any]:
         """A session with a client of its own; the current one meanwhile."""
         client = self.connect()
         try:
-            async with self.wrap(client) as session:
+            async with self.wrap(client, **options) as session:
                 yield session
         finally:
             await self.close(client)

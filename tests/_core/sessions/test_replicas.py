@@ -15,7 +15,7 @@ from rom._core.sharding.tags import number_of_value
 from tests.support.cluster import Cluster
 from tests.support.fleet import HOST, Process, until
 from tests.support.trips import note_trips
-from tests.support.worlds import BOTH, SYNC, Awaitable, ClusterWorld
+from tests.support.worlds import BOTH, SYNC, ClusterWorld
 
 TAG = '{copied}'
 
@@ -39,12 +39,6 @@ def world(request: pytest.FixtureRequest, cluster: Cluster) -> ClusterWorld:
     # A node lists a replica only once it knows how much that one has.
     until(lambda: str(replica.port) in str(master.client.execute_command('CLUSTER SLOTS')))
     return ClusterWorld(request.param, [(HOST, master.port)])
-
-
-def session_on(world: ClusterWorld, client: Any, **options: Any) -> Any:
-    if world.kind == SYNC:
-        return Awaitable(rom.Session(client, **options))
-    return rom.AsyncSession(client, **options)
 
 
 @contextmanager
@@ -83,7 +77,7 @@ def test_reads_go_to_replicas_and_writes_to_the_master(
     async def story() -> None:
         client = world.connect()
         try:
-            async with session_on(world, client, replicas=True, durable=True) as s:
+            async with world.wrap(client, replicas=True, durable=True) as s:
                 owner = CopiedOwner(number=1)
                 for number in range(10):
                     s.add(Copied(name=f'n{number}', size=number, owner=owner))
@@ -125,11 +119,11 @@ def test_a_replica_that_lags_answers_with_what_it_has(
     async def story() -> None:
         client = world.connect()
         try:
-            async with session_on(world, client) as s:
+            async with world.wrap(client) as s:
                 s.add(Copied(name='a', size=1))
                 await s.commit(durable=True)
             with lagging(replica):
-                async with session_on(world, client) as s:
+                async with world.wrap(client) as s:
                     one = await s.get_by(Copied, name='a')
                     one.size = 2
                     await s.commit()
@@ -139,7 +133,7 @@ def test_a_replica_that_lags_answers_with_what_it_has(
                         await s.commit(durable=True)
                     assert (caught.value.wanted, caught.value.found) == (1, 0)
                     assert await s.commit() == 0
-                async with session_on(world, client, replicas=True) as s:
+                async with world.wrap(client, replicas=True) as s:
                     old = await s.get_by(Copied, name='a')
                     assert (old.size, await s.count(Copied.query)) == (1, 1)
                     old.size = 3
@@ -190,7 +184,7 @@ def test_a_durable_commit_over_partitions(
     async def story() -> None:
         client = world.connect()
         try:
-            async with session_on(world, client, durable=True) as s:
+            async with world.wrap(client, durable=True) as s:
                 one, other = in_partition(0, size=0), in_partition(1, size=0)
                 await s.save(one, other)
                 # After the trips that prepare, decide and apply; the last one forgets.
@@ -245,13 +239,13 @@ def test_a_durable_commit_outlives_its_master(world: ClusterWorld, cluster: Clus
     async def story() -> None:
         client = world.connect()
         try:
-            async with session_on(world, client, durable=True) as s:
+            async with world.wrap(client, durable=True) as s:
                 for number in range(20):
                     s.add(Copied(name=f'n{number}', size=number))
                     await s.commit()
             killed = cluster.kill(TAG)
             try:
-                async with session_on(world, client) as s:
+                async with world.wrap(client) as s:
                     assert await s.sum(Copied.query, 'size') == 190
             finally:
                 cluster.restart(killed)

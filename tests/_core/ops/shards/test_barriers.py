@@ -11,6 +11,7 @@ import rom
 from rom._core.ops.commits import replication
 from rom._core.ops.requests import NO_TRIP, Pipeline, Script
 from tests.support.stories import both
+from tests.support.worlds import World
 
 SHARDS = rom.Shards('barriers', 4)
 #: What each trip of a commit over partitions does, with the waits of a durable one.
@@ -111,36 +112,31 @@ async def test_a_decision_that_no_replica_has_is_left_to_others(
     assert [purse.balance for purse in await s.get(BarredPurse, ids)] == [101, 101]
 
 
-def test_a_durable_session_reads_no_decision_that_could_be_lost(
-    client: redis.Redis, have_it: list[int]
+@both(BarredPurse, whole=False)
+async def test_a_durable_session_reads_no_decision_that_could_be_lost(
+    s: Any, world: World, have_it: list[int]
 ) -> None:
     """It reads the row before, until enough replicas have the decision."""
-    with rom.Session(client, durable=True) as session:
-        purses = [BarredPurse(balance=100) for _ in range(2)]
-        for purse in purses:
-            session.save(purse)
+    async with world.session(durable=True) as durable:
+        purses = await pair_of(durable)
         ids = [purse.id for purse in purses]
-        for purse in purses:
-            purse.balance = 101
         have_it += [1, 0]
         with pytest.raises(rom.NotReplicatedError):
-            session.commit()
-        session.rollback()
+            await durable.commit()
+        durable.rollback()
         have_it += [0]
-        found = [purse.balance for purse in session.get(BarredPurse, ids)]
+        found = [purse.balance for purse in await durable.get(BarredPurse, ids)]
         assert sorted(found) == [100, 101]  # the coordinator's row, and the one before
-        session.rollback()
-        assert [purse.balance for purse in session.get(BarredPurse, ids)] == [101, 101]
+        durable.rollback()
+        assert [purse.balance for purse in await durable.get(BarredPurse, ids)] == [101, 101]
 
 
-def test_a_commit_may_do_without_replicas_in_a_durable_session(
-    client: redis.Redis, trips: list[Any]
+@both(BarredPurse, whole=False)
+async def test_a_commit_may_do_without_replicas_in_a_durable_session(
+    s: Any, world: World, trips: list[Any], have_it: list[int]
 ) -> None:
-    with rom.Session(client, durable=True) as session:
-        purses = [BarredPurse(balance=100) for _ in range(2)]
-        for purse in purses:
-            session.save(purse, durable=False)
-            purse.balance = 101
+    async with world.session(durable=True) as durable:
+        await pair_of(durable)
         trips.clear()
-        assert session.commit(durable=False) == 2
+        assert await durable.commit(durable=False) == 2
         assert 'WAIT' not in map(kind_of, trips)
