@@ -33,8 +33,8 @@ READING_COMMANDS: Final = frozenset(
     (
         'BITFIELD_RO', 'DBSIZE', 'ECHO', 'EXISTS', 'GET', 'HGET', 'HGETALL', 'HLEN', 'HMGET',
         'HSCAN', 'LLEN', 'MEMORY', 'MGET', 'PING', 'SCAN', 'SCARD', 'SINTER', 'SORT_RO', 'STRLEN',
-        'TTL', 'TYPE', 'ZCARD', 'ZCOUNT', 'ZLEXCOUNT', 'ZMSCORE', 'ZRANGEBYLEX', 'ZRANGEBYSCORE',
-        'ZSCORE',
+        'TTL', 'TYPE', 'ZCARD', 'ZCOUNT', 'ZLEXCOUNT', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYLEX',
+        'ZRANGEBYSCORE', 'ZSCORE',
     )
 )  # fmt: skip
 _SCANS: Final = frozenset(('HSCAN', 'SCAN'))
